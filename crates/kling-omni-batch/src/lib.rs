@@ -3,6 +3,7 @@
 
 mod attempt_store;
 mod batches;
+mod blocking;
 mod conductor;
 mod cost;
 mod error;

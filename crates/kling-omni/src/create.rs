@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::engine::create::CreateOutcome;
 
+use crate::blocking::run_blocking;
 use crate::clock::BootTime;
 use crate::context::Context;
 use crate::engine::attribution::Attribution;
@@ -211,11 +212,10 @@ impl Create {
         self.before_send_async(move |unconfirmed| {
             let record = Arc::clone(&record);
             async move {
-                tokio::task::spawn_blocking(move || {
+                run_blocking(move || {
                     record.lock().unwrap_or_else(PoisonError::into_inner)(&unconfirmed)
                 })
                 .await
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             }
         })
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
+mod blocking;
 pub mod client;
 pub mod clock;
 mod context;

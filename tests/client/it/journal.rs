@@ -433,7 +433,7 @@ async fn journal_belongs_to_one_create_and_service() {
 }
 
 #[tokio::test]
-async fn partial_download_of_a_killed_process_is_removed() {
+async fn partial_downloads_of_killed_processes_are_removed() {
     let bench = TestBench::new(|builder| builder).await;
     let task = bench.client.create(cat().build().unwrap()).await.unwrap();
     let video = task.wait().await.unwrap();
@@ -442,12 +442,18 @@ async fn partial_download_of_a_killed_process_is_removed() {
         fs::write(&path, "part").unwrap();
         fs::File::open(path).unwrap()
     };
-    let orphan = format!(".kling-omni-{}-abc.part", task.id());
-    let living = format!(".kling-omni-{}-def.part", task.id());
-    file(&orphan);
-    file(".kling-omni-another-abc.part");
-    let held = file(&living);
-    held.lock().unwrap();
+    let numbered = |number: u32| format!(".kling-omni-{}-{number}.part", task.id());
+    // Other processes write the first and the third one.
+    let living = [numbered(0), numbered(2)];
+    let _locked = living.each_ref().map(|name| {
+        let file = file(name);
+        file.lock().unwrap();
+        file
+    });
+    for orphan in [1, 3] {
+        file(&numbered(orphan));
+    }
+    file(".kling-omni-another-0.part");
     video
         .save(bench.folder.path().join("cat.mp4"))
         .await
@@ -457,9 +463,11 @@ async fn partial_download_of_a_killed_process_is_removed() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
+    let [first, third] = living;
     let mut expected = [
-        living,
-        ".kling-omni-another-abc.part".to_owned(),
+        first,
+        third,
+        ".kling-omni-another-0.part".to_owned(),
         "cat.mp4".to_owned(),
     ];
     expected.sort();

@@ -16,6 +16,7 @@ pub mod setup;
 pub mod snapshots;
 pub mod sources;
 pub mod spec;
+pub mod strace;
 pub mod tcp_proxy;
 pub mod virtual_clock;
 

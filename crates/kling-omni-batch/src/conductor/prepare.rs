@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use kling_omni::request::MediaSource;
 use kling_omni::{Error, ErrorKind};
 
+use crate::blocking::run_blocking;
 use crate::conductor::context::RunContext;
 use crate::error::BatchResult;
 use crate::ledger::{BatchItem, ItemChange, ItemError, ItemUploads};
@@ -210,10 +211,7 @@ async fn upload(shared: &RunContext, item: &BatchItem) -> Result<ItemUploads, St
         .to_request(&ItemUploads::default().urls)
         .map_err(|error| invalid(error.to_string()))?;
     let (path, writable) = (item.path.clone(), Arc::clone(&shared.writable));
-    match tokio::task::spawn_blocking(move || check_path(&path, &writable)).await {
-        Ok(checked) => checked?,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
+    run_blocking(move || check_path(&path, &writable)).await?;
     let report = shared.client.preflight(request.clone());
     let report = report.checks(shared.options.media_checks).await;
     if let Some(finding) = report.findings().iter().find(|finding| finding.is_error()) {

@@ -14,11 +14,12 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::blocking::run_blocking;
 use crate::error::BatchResult;
 use crate::failpoint::CommitHook;
 use crate::ledger::LedgerFacts;
 use crate::ledger::postgres::session::PostgresSession;
-use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession, blocking};
+use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession};
 
 /// How long what may succeed later is repeated. A restart of the database takes less.
 const RETRY_TIME: Duration = Duration::from_secs(300);
@@ -88,7 +89,8 @@ impl PostgresLedger {
         };
         let shared = Arc::clone(&ledger.shared);
         let runtime = Handle::current();
-        let opened = blocking(move || connect::open(&shared.options, &shared.location, &runtime));
+        let opened =
+            run_blocking(move || connect::open(&shared.options, &shared.location, &runtime));
         let session = opened.await.map_err(SqlFailure::into_error)?;
         ledger.shared.idle().push(session);
         Ok(ledger)
@@ -121,7 +123,7 @@ impl PostgresLedger {
         // A caller that has gone wants no repetition.
         let caller = Arc::new(AtomicBool::new(true));
         let _gone = Gone(Arc::clone(&caller));
-        blocking(move || {
+        run_blocking(move || {
             let _permit = permit;
             let start = Instant::now();
             let (mut delay, max_delay) = RETRY_DELAYS;

@@ -74,16 +74,6 @@ fn from_ms(ms: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())
 }
 
-/// Runs `work` on a thread where it may block.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The runtime is shutting down, and will not poll this task again.
-        Err(_) => std::future::pending().await,
-    }
-}
-
 #[async_trait]
 impl<D: SqlDatabase> Ledger for D {
     async fn import(&self, batch: &str, items: NewItems) -> BatchResult<Imported> {

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::blocking::run_blocking;
 use crate::error::{BatchError, BatchResult};
 use crate::failpoint::CommitHook;
 use crate::ledger::LedgerFacts;
-use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession, blocking};
+use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession};
 use crate::ledger::sqlite::open::OpenFile;
 use crate::ledger::sqlite::session::{SqliteSession, failure};
 
@@ -39,7 +40,7 @@ impl SqliteLedger {
     /// [`BatchError::NewerSchema`], [`BatchError::Damaged`], [`BatchError::OldSqlite`], [`BatchError::File`].
     pub async fn open(path: impl Into<PathBuf>) -> BatchResult<Self> {
         let path = path.into();
-        blocking(move || {
+        run_blocking(move || {
             let path = std::path::absolute(&path).map_err(BatchError::file("find", &path))?;
             let connection = open::open(&path)?;
             Ok(Self {
@@ -62,7 +63,7 @@ impl SqliteLedger {
     pub async fn limit_pages(&self, pages: u32) -> BatchResult<()> {
         let connection = Arc::clone(&self.connection);
         let path = self.path.clone();
-        blocking(move || {
+        run_blocking(move || {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let limit = "max_page_count";
             let limited =
@@ -88,7 +89,7 @@ impl SqliteLedger {
     ) -> BatchResult<T> {
         let connection = Arc::clone(&self.connection);
         let path = self.path.clone();
-        blocking(move || {
+        run_blocking(move || {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut connection, &path).map_err(SqlFailure::into_error)
         })
@@ -140,7 +141,7 @@ impl SqlDatabase for SqliteLedger {
     async fn begin_run(&self, holder: &str) -> BatchResult<Option<Arc<dyn Any + Send + Sync>>> {
         let holder = holder.to_owned();
         let path = self.path.clone();
-        let lock = blocking(move || open::LockFile::acquire(&path, &holder)).await?;
+        let lock = run_blocking(move || open::LockFile::acquire(&path, &holder)).await?;
         // Only what may spend money needs it, and a status should not wait for it.
         self.with_connection(|connection, path| open::check(&connection.sqlite, path))
             .await?;

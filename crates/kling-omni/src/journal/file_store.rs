@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
+use crate::blocking::run_blocking;
 use crate::digest;
 use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::folder;
@@ -77,7 +78,7 @@ fn read_limited(file: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
 impl FileStore {
     /// Opens and locks the file. Returns it with its absolute path.
     pub(super) async fn open(path: PathBuf, opening: Opening) -> Result<(Self, PathBuf), Error> {
-        let opened = blocking(move || JournalFile::open(&path, opening)).await;
+        let opened = run_blocking(move || JournalFile::open(&path, opening)).await;
         let file = opened.map_err(|error| match opening {
             Opening::New => error,
             // An unreadable journal may have a paid task.
@@ -94,7 +95,7 @@ impl FileStore {
         work: impl FnOnce(&mut JournalFile) -> T + Send + 'static,
     ) -> T {
         let file = Arc::clone(&self.file);
-        blocking(move || work(&mut file.lock().unwrap_or_else(PoisonError::into_inner))).await
+        run_blocking(move || work(&mut file.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 }
 
@@ -308,11 +309,4 @@ fn io_failure(path: &Path, action: &str, error: io::Error) -> Error {
         format!("cannot {action} the journal {}", path.display()),
     )
     .with_source(error)
-}
-
-/// Runs blocking work on a blocking thread.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::blocking::run_blocking;
 use crate::engine::download::{Save, Saved};
 use crate::engine::error::Result;
 use crate::engine::state::TaskState;
 use crate::journal::Journal;
-use crate::journal::file_store::blocking;
 use crate::journal::record::Record;
 use crate::journal::state::State;
 
@@ -79,5 +79,5 @@ fn absolute(saved: &Saved) -> Saved {
 }
 
 async fn is_in_place(file: Saved) -> bool {
-    blocking(move || file.is_in_place().unwrap_or(false)).await
+    run_blocking(move || file.is_in_place().unwrap_or(false)).await
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use media_probe::{Format, MediaInfo};
 use url::Url;
 
+use crate::blocking::run_blocking;
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
 use crate::preflight::remote::RemoteInspector;
@@ -57,8 +58,7 @@ impl FileStamp {
         let MediaSource::File(path) = source.clone() else {
             return None;
         };
-        let stamping = tokio::task::spawn_blocking(move || Self::read_path(&path));
-        stamping.await.ok().flatten()
+        run_blocking(move || Self::read_path(&path)).await
     }
 
     fn read_path(path: &Path) -> Option<Self> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
+use crate::blocking::run_blocking;
 use crate::engine::download::sidecar::Sidecar;
 use crate::engine::download::temp_file::dry_run;
 use crate::engine::error::{Error, ErrorKind, Result};
@@ -62,7 +63,8 @@ impl Destination {
     }
 
     /// Checks whether a file can be saved there, in the same way as [`Save`](super::Save): creates a file in the folder, fills
-    /// it, and publishes it under a name of the same characters. Does the same for the sidecar. Removes all of it.
+    /// it, and publishes it under a name of the same characters. Does the same for the sidecar. Removes all of it; if the process
+    /// is killed, the next check of the same path does.
     ///
     /// # Errors
     ///
@@ -71,8 +73,7 @@ impl Destination {
     /// allowed, and if there is not enough space.
     pub async fn check(&self) -> Result<()> {
         let destination = self.clone();
-        let checked = tokio::task::spawn_blocking(move || destination.dry_run()).await;
-        let checked = checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let checked = run_blocking(move || destination.dry_run()).await;
         checked.map_err(|obstacle| {
             let (what, help) = obstacle.describe();
             let error = Error::uncharged(ErrorKind::File, what).with_help(help);
@@ -192,15 +193,6 @@ fn write_error(path: &Path, error: &io::Error) -> String {
             format!("the folder {} does not exist", folder.display())
         }
         io::ErrorKind::NotADirectory => format!("{} is not a folder", folder.display()),
-        _ => format!("{name} could not be written: {}", cause(error)),
-    }
-}
-
-/// Returns the reason without the path of a temporary file after it.
-fn cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" at path ") {
-        Some((reason, _)) => reason.to_owned(),
-        None => text,
+        _ => format!("{name} could not be written: {error}"),
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::blocking::run_blocking;
 use crate::digest::hex;
 use crate::engine::download::destination::Destination;
 use crate::engine::download::errors;
@@ -209,12 +210,9 @@ impl Save {
             path, overwrite, ..
         } = self.destination.clone();
         let (target, id) = (path.clone(), self.video.task_id().to_owned());
-        // Blocking, because it reads the folder to find orphaned files.
-        let temp_file =
-            tokio::task::spawn_blocking(move || TempFile::create_for_task(&target, overwrite, &id))
-                .await
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-                .map_err(|error| errors::write_failed(&self.video, &path, error))?;
+        let temp_file = run_blocking(move || TempFile::create(&target, overwrite, &id))
+            .await
+            .map_err(|error| errors::write_failed(&self.video, &path, error))?;
         let mut transfer = Transfer::new(self.video.clone());
         let timeout = self.timeout;
         let filled = Timeout::new(timeout)
@@ -242,7 +240,7 @@ impl Save {
         }
         let url = transfer.url().clone();
         // Blocking, because it syncs the folder.
-        let publishing = tokio::task::spawn_blocking(move || {
+        let publishing = run_blocking(move || {
             temp_file
                 .publish()
                 .map_err(|error| errors::write_failed(&video, &saved.path, error))?;
@@ -260,9 +258,7 @@ impl Save {
             }
             Ok(saved)
         });
-        let saved: Result<Saved> = publishing
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let saved: Result<Saved> = publishing.await;
         let saved = saved?;
         let path = saved.path.display();
         tracing::info!(%task_id, %path, bytes = saved.bytes, "video saved");

@@ -92,7 +92,8 @@ impl Sidecar {
             .map_err(Into::into)
             .and_then(|mut text| {
                 text.push(b'\n');
-                let temp_file = TempFile::create(path, overwrite)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let temp_file = TempFile::create(path, overwrite, &name)?;
                 let mut file = temp_file.file()?;
                 file.write_all(&text)?;
                 folder::sync_file(&file)?;

@@ -1,8 +1,11 @@
 //! Temporary files beside their targets, renamed when they are complete.
+//!
+//! The names are numbered, and a file is locked while its process writes it. So the next file with the same label finds those
+//! that a killed process has left, without reading the folder.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write as _};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, PersistError, TempPath};
@@ -12,6 +15,10 @@ use crate::engine::folder;
 const PREFIX: &str = ".kling-omni-";
 const SUFFIX: &str = ".part";
 
+/// The content of the file that a [`dry_run`] publishes. A file with another content was not left by one.
+const MARKER: &str =
+    "kling-omni has checked whether a file can be saved here, and did not remove this one.\n";
+
 /// A file that is written beside its target. Removed on drop, unless it is published.
 pub(crate) struct TempFile {
     temporary: NamedTempFile,
@@ -19,33 +26,21 @@ pub(crate) struct TempFile {
     overwrite: bool,
 }
 
+/// What there was under the name of a temporary file.
+enum Existing {
+    Nothing,
+    /// An orphan, which is removed now.
+    Orphan,
+    InUse,
+}
+
 impl TempFile {
-    /// Creates a file for `path`, which is resolved against the current directory now.
-    pub(crate) fn create(path: &Path, overwrite: bool) -> io::Result<Self> {
-        Self::new(path, overwrite, PREFIX)
-    }
-
-    /// Creates a file for the video of a task, and removes orphans: files of the same task that a dead process has left.
-    pub(crate) fn create_for_task(path: &Path, overwrite: bool, id: &str) -> io::Result<Self> {
-        let prefix = format!("{PREFIX}{}-", sanitize_id(id));
-        let file = Self::new(path, overwrite, &prefix)?;
-        // Not an error: without locks, orphans are not removed either.
-        if let Err(error) = file.temporary.as_file().try_lock() {
-            tracing::debug!(%error, "temporary file could not be locked");
-        }
-        remove_orphans(folder::parent(&file.target), &prefix, file.temporary.path());
-        Ok(file)
-    }
-
-    fn new(path: &Path, overwrite: bool, prefix: &str) -> io::Result<Self> {
+    /// Creates a file for `path`, which is resolved against the current directory now. Removes orphans: files with the same
+    /// label that a killed process has left.
+    pub(crate) fn create(path: &Path, overwrite: bool, label: &str) -> io::Result<Self> {
         let target = std::path::absolute(path)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(prefix).suffix(SUFFIX);
-        // Temporary files are private by default. The finished video has the permissions of any other file of the user.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         // In the target's own folder, so the rename stays on one file system.
-        let temporary = builder.tempfile_in(folder::parent(&target))?;
+        let temporary = create_numbered(folder::parent(&target), &sanitize_label(label))?;
         // From the beginning, so the replacement of a private file is private while it is written, too.
         if overwrite {
             keep_access(temporary.as_file(), &target);
@@ -110,7 +105,11 @@ impl TempFile {
 }
 
 /// Publishes a file without an atomic rename. Returns the published file.
-fn publish_fallback(temporary: NamedTempFile, target: &Path, overwrite: bool) -> io::Result<File> {
+fn publish_fallback(
+    mut temporary: NamedTempFile,
+    target: &Path,
+    overwrite: bool,
+) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true);
     let mut reserved = match overwrite {
@@ -120,6 +119,8 @@ fn publish_fallback(temporary: NamedTempFile, target: &Path, overwrite: bool) ->
     let file = temporary.as_file().try_clone()?;
     if !overwrite && is_at(&file, temporary.path()) && fs::rename(temporary.path(), target).is_ok()
     {
+        // Another process may use the name by now.
+        temporary.disable_cleanup(true);
         return Ok(file);
     }
     let copied = (&file)
@@ -137,13 +138,14 @@ fn publish_fallback(temporary: NamedTempFile, target: &Path, overwrite: bool) ->
 }
 
 /// Simulates a save to `path`: creates a temporary file, writes `required_space` bytes, and publishes it under another name of
-/// the same characters. The file is removed when the guard is dropped.
-pub(crate) fn dry_run(path: &Path, required_space: u64) -> io::Result<Option<TempPath>> {
+/// the same characters. The file is removed when it is dropped, or by the next dry run if the process was killed.
+pub(crate) fn dry_run(path: &Path, required_space: u64) -> io::Result<Option<NamedTempFile>> {
     let name = path.file_name().unwrap_or_default();
     let other = reversed(name);
     let is_other = other != name;
     let path = std::path::absolute(path)?.with_file_name(other);
-    let temp_file = TempFile::create(&path, false)?;
+    let label = format!("check-{}", name.to_string_lossy());
+    let temp_file = TempFile::create(&path, false, &label)?;
     let mut file = temp_file.file()?;
     let zeros = [0; 64 * 1024];
     let mut left = required_space;
@@ -158,12 +160,28 @@ pub(crate) fn dry_run(path: &Path, required_space: u64) -> io::Result<Option<Tem
         // The final name must not appear before the video is paid for.
         return Ok(None);
     }
+    // If the process is killed, a small file is left, and its content says where it is from.
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(MARKER.as_bytes())?;
+    remove_orphan(&path, is_marker)?;
     match temp_file.publish() {
-        Ok(()) => TempPath::try_from_path(path).map(Some),
+        // It stays locked as long as `file` is open.
+        Ok(()) => {
+            let published = TempPath::try_from_path(path)?;
+            Ok(Some(NamedTempFile::from_parts(file, published)))
+        }
         // A file of this name happens to exist.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a dry run wrote the file.
+fn is_marker(file: &File) -> bool {
+    let mut text = String::new();
+    let most = MARKER.len() as u64 + 1;
+    file.take(most).read_to_string(&mut text).is_ok() && text == MARKER
 }
 
 /// Returns a name of the same length and characters: a file system that accepts one accepts the other.
@@ -218,30 +236,68 @@ fn keep_access(file: &File, replaced: &Path) {
 #[cfg(not(unix))]
 fn keep_access(_: &File, _: &Path) {}
 
-/// Makes an id, which is text of the service, safe as a part of a file name.
-fn sanitize_id(id: &str) -> String {
+/// Makes any text safe as a part of a file name.
+fn sanitize_label(label: &str) -> String {
     let may_stay = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    id.chars().filter(may_stay).take(64).collect()
+    label.chars().filter(may_stay).take(64).collect()
 }
 
-/// Removes temporary files that no process writes any more. Files in use are locked.
-fn remove_orphans(folder: &Path, prefix: &str, own: &Path) {
-    let is_temp_file = |name: &OsStr| {
-        let name = name.as_encoded_bytes();
-        name.starts_with(prefix.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
-    };
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !is_file || !is_temp_file(&entry.file_name()) || path.file_name() == own.file_name() {
-            continue;
+/// Creates the file with the first free number, and locks it. Only the process that has the lock removes or renames it.
+fn create_numbered(folder: &Path, label: &str) -> io::Result<NamedTempFile> {
+    loop {
+        let mut free = None;
+        for number in 0u32.. {
+            let path = folder.join(format!("{PREFIX}{label}-{number}{SUFFIX}"));
+            let existing = remove_orphan(&path, |_| true)?;
+            if !matches!(existing, Existing::InUse) {
+                free.get_or_insert(path);
+            }
+            if matches!(existing, Existing::Nothing) {
+                break;
+            }
         }
-        let removed = File::open(&path).and_then(|file| match file.try_lock() {
-            Ok(()) => fs::remove_file(&path),
-            Err(_) => Ok(()),
-        });
-        if let Err(error) = removed {
+        let path = free.unwrap_or_default();
+        let mut options = OpenOptions::new();
+        let file = match options.read(true).write(true).create_new(true).open(&path) {
+            Ok(file) => file,
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(error),
+        };
+        match file.try_lock() {
+            Ok(()) if is_at(&file, &path) => {}
+            // Before it was locked, another process took it for an orphan.
+            Ok(()) | Err(TryLockError::WouldBlock) => continue,
+            // Without locks, orphans are not removed either.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, "temporary file could not be locked");
+            }
+        }
+        let path = TempPath::try_from_path(path)?;
+        return Ok(NamedTempFile::from_parts(file, path));
+    }
+}
+
+/// Removes the file at `path` if it `is_ours` and no process has it locked.
+fn remove_orphan(path: &Path, is_ours: impl FnOnce(&File) -> bool) -> io::Result<Existing> {
+    match fs::symlink_metadata(path) {
+        // Opening a pipe would block.
+        Ok(known) if !known.is_file() => return Ok(Existing::InUse),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Existing::Nothing),
+        Err(error) => return Err(error),
+    }
+    let removed = File::open(path).and_then(|file| {
+        // Its process may have renamed it before it was locked.
+        let is_orphan = file.try_lock().is_ok() && is_at(&file, path) && is_ours(&file);
+        is_orphan.then(|| fs::remove_file(path)).transpose()
+    });
+    match removed {
+        Ok(Some(())) => Ok(Existing::Orphan),
+        Ok(None) => Ok(Existing::InUse),
+        Err(error) => {
             tracing::debug!(%error, "orphaned temporary file could not be removed");
+            Ok(Existing::InUse)
         }
     }
 }
@@ -287,6 +343,62 @@ mod tests {
             assert_eq!(fs::read(&target).unwrap(), b"video");
             assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn only_the_marker_of_a_dead_process_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        let taken = folder.path().join("4pm.pilc");
+        let names = || fs::read_dir(&folder).unwrap().count();
+        for (content, is_locked, is_removed) in [
+            (MARKER.to_owned(), false, true),
+            (MARKER.to_owned(), true, false),
+            (MARKER.to_owned() + "mine", false, false),
+            (MARKER[1..].to_owned(), false, false),
+            (String::new(), false, false),
+        ] {
+            fs::write(&taken, &content).unwrap();
+            let file = File::open(&taken).unwrap();
+            if is_locked {
+                file.lock().unwrap();
+            }
+            let published = dry_run(&path, 0).unwrap();
+            assert_eq!(published.is_some(), is_removed, "{content:?}, {is_locked}");
+            drop(published);
+            assert_eq!(
+                names(),
+                usize::from(!is_removed),
+                "{content:?}, {is_locked}"
+            );
+        }
+    }
+
+    /// Threads that create and publish files with the same label never get the file of another one.
+    #[test]
+    fn files_with_the_same_label_are_distinct() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let folder = folder.path();
+                scope.spawn(move || {
+                    for number in 0..50 {
+                        let text = format!("{thread}-{number}");
+                        let temp_file = TempFile::create(&folder.join(&text), false, "a").unwrap();
+                        temp_file
+                            .file()
+                            .unwrap()
+                            .write_all(text.as_bytes())
+                            .unwrap();
+                        if number % 3 != 0 {
+                            temp_file.publish().unwrap();
+                            assert_eq!(fs::read_to_string(folder.join(&text)).unwrap(), text);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 8 * 33);
     }
 
     #[cfg(unix)]

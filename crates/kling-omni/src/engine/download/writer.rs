@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::blocking::run_blocking;
 use crate::digest::hex;
 use crate::engine::folder;
 
@@ -45,8 +46,7 @@ impl Writer {
     /// Syncs the file to disk and returns its SHA-256 in hexadecimal digits.
     pub(crate) async fn finish(self) -> io::Result<String> {
         let file = self.file.finish().await?;
-        let synced = tokio::task::spawn_blocking(move || folder::sync_file(&file));
-        synced.await.map_err(io::Error::other)??;
+        run_blocking(move || folder::sync_file(&file)).await?;
         Ok(hex(self.digest.finish().await?))
     }
 }

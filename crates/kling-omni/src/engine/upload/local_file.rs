@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
+use crate::blocking::run_blocking;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::upload::source::{FileSource, SourceContent};
 
@@ -45,14 +46,11 @@ impl LocalFile {
             return Err(unknown_content_type(&name));
         };
         let content = source.content.clone();
-        let measuring = tokio::task::spawn_blocking(move || match content {
+        let measuring = run_blocking(move || match content {
             SourceContent::Path(path) => read_length_and_hash(&path),
             SourceContent::Bytes(bytes) => Ok((bytes.len() as u64, Sha256::digest(&bytes).into())),
         });
-        let measured = measuring
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        let (length, sha256) = measured.map_err(|error| read_error(&name, &error))?;
+        let (length, sha256) = measuring.await.map_err(|error| read_error(&name, &error))?;
         if length == 0 {
             return Err(empty_error(&name));
         }
