@@ -314,7 +314,8 @@ impl<'a> Conductor<'a> {
         let Some(results) = &mut self.results else {
             return Ok(());
         };
-        match results.update(&*self.shared.ledger).await {
+        let RunContext { ledger, lease, .. } = self.shared;
+        match results.update(&**ledger, lease).await {
             // The file follows from the ledger, and paid tasks matter more.
             Err(error @ BatchError::File { .. }) => {
                 tracing::warn!(%error, "results file not written");

@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::{BatchId, Ledger};
+use crate::ledger::{BatchId, Lease, Ledger};
 
 /// How many events are read from the ledger at once.
 const PAGE: u32 = 1000;
@@ -39,8 +39,12 @@ impl ResultsFile {
     }
 
     /// Appends what ended since.
-    pub(crate) async fn update(&mut self, ledger: &dyn Ledger) -> BatchResult<()> {
+    pub(crate) async fn update(&mut self, ledger: &dyn Ledger, lease: &Lease) -> BatchResult<()> {
         while let Some(lines) = self.next_lines(ledger).await? {
+            if lease.can_be_lost() {
+                // Another run may have written these lines.
+                ledger.renew(lease).await?;
+            }
             append(&self.path, &lines.concat()).map_err(self.failed())?;
         }
         Ok(())

@@ -6,8 +6,10 @@
 
 mod scenario;
 mod system_calls;
+mod three_workers;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
@@ -130,12 +132,12 @@ struct Row {
 }
 
 impl Row {
-    /// Runs the row. Returns the steps of the last run, or `None` if a crash did not happen.
-    fn run(&self) -> Option<Vec<String>> {
+    /// Runs the row. Returns whether all of its crashes happened.
+    fn run(&self) -> bool {
         let service = self.scenario.start(self.ledger);
         let at = format!("{self:?}");
         if !self.first.happen(&service) {
-            return None;
+            return false;
         }
         if let Some(second) = &self.second {
             if second.count % 2 == 0 {
@@ -143,12 +145,12 @@ impl Row {
                 service.clock.advance(PAUSE);
             }
             if !Crash::Kill(second.clone()).happen(&service) {
-                return None;
+                return false;
             }
         }
-        let reached = service.finish(&at);
+        service.finish(&at);
         service.check(&at, self.scenario.failed);
-        Some(reached)
+        true
     }
 }
 
@@ -161,8 +163,8 @@ struct Results {
     failures: Vec<String>,
 }
 
-/// Runs rows on all processors.
-fn run_all(rows: Vec<Row>) -> Results {
+/// Runs rows on all processors. `run` returns whether the crashes of a row happened.
+fn run_all<R: fmt::Debug + Send>(rows: Vec<R>, run: impl Fn(&R) -> bool + Sync) -> Results {
     let rows = Mutex::new(VecDeque::from(rows));
     let results = Mutex::new(Results::default());
     let threads = thread::available_parallelism().map_or(2, usize::from);
@@ -174,11 +176,11 @@ fn run_all(rows: Vec<Row>) -> Results {
                         return;
                     };
                     // Items are prepared in any order, so a run may take another way.
-                    let ended = catch_unwind(AssertUnwindSafe(|| (0..5).find_map(|_| row.run())));
+                    let ended = catch_unwind(AssertUnwindSafe(|| (0..5).any(|_| run(&row))));
                     let mut results = results.lock().unwrap();
                     match ended {
-                        Ok(Some(_)) => results.passed += 1,
-                        Ok(None) => results.not_reached += 1,
+                        Ok(true) => results.passed += 1,
+                        Ok(false) => results.not_reached += 1,
                         Err(panic) => {
                             let text = panic.downcast_ref::<String>().cloned();
                             results
@@ -293,7 +295,7 @@ fn each_failpoint() {
             missing.map(|name| format!("no scenario reaches {name:?}")),
         );
     }
-    let results = run_all(rows);
+    let results = run_all(rows, Row::run);
     println!(
         "{} rows passed, {} not reached, {:?}",
         results.passed,
@@ -318,7 +320,7 @@ fn each_step() {
             first,
             second: None,
         });
-        let results = run_all(rows.collect());
+        let results = run_all(rows.collect(), Row::run);
         println!(
             "{ledger:?}, {}: {} steps, {} rows passed, {} not reached, {} failed, {} s",
             scenario.name,
@@ -359,7 +361,7 @@ fn each_step_of_each_recovery() {
             }
         }
         let (count, distinct) = (rows.len(), states.len());
-        let results = run_all(rows);
+        let results = run_all(rows, Row::run);
         println!(
             "{ledger:?}, {}: {distinct} distinct crashes, {} rows passed, {} not reached, {} failed, {} s",
             scenario.name,

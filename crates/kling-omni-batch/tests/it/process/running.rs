@@ -88,7 +88,8 @@ impl Running {
             let Some((_, line)) = line.split_once(child::MARK) else {
                 continue;
             };
-            let (what, detail) = line.trim_end().split_once(' ').unwrap_or((line, ""));
+            let line = line.trim_end();
+            let (what, detail) = line.split_once(' ').unwrap_or((line, ""));
             return match what {
                 "reached" => {
                     self.reached.push(detail.to_owned());
