@@ -17,6 +17,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod lease;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
@@ -29,12 +30,13 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
+pub use crate::ledger::lease::Lease;
 #[cfg(feature = "postgres")]
 pub use crate::ledger::postgres::PostgresLedger;
 pub use crate::ledger::rows::{
     AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, EventDetail, Imported,
-    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, Lease,
-    LedgerFacts, NewItem, NewItems, NewRecord, Reopening, ReportRow, SavedFile,
+    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, LedgerFacts,
+    NewItem, NewItems, NewRecord, Reopening, ReportRow, SavedFile,
 };
 pub use crate::ledger::sqlite::SqliteLedger;
 

@@ -29,14 +29,14 @@ impl<T> From<SqlFailure> for Undone<T> {
     }
 }
 
-/// Runs `work` in a transaction, and commits it with the next number in the mark of the session.
+/// Runs `work` in a transaction that has the next number in the mark of the session.
 pub(super) fn transact<T>(
     session: &mut PostgresSession,
     work: impl Fn(&mut dyn SqlSession) -> Result<T, SqlFailure>,
     on_commit: &CommitHook,
 ) -> Result<T, Undone<T>> {
     session.begin()?;
-    let value = match work(session).and_then(|value| set_mark(session).map(|()| value)) {
+    let value = match set_mark(session).and_then(|()| work(session)) {
         Ok(value) => value,
         Err(failure) => {
             // If that fails, the session is not used again, and the server undoes the transaction.
@@ -62,6 +62,8 @@ fn set_mark(session: &mut PostgresSession) -> Result<(), SqlFailure> {
     match session.execute(&set, values![number, mark])? {
         1 => Ok(()),
         _ => {
+            // Another ledger deleted it, after a day without a transaction. A new connection has a new one.
+            session.discard();
             let lost = "the mark of the session is missing";
             Err(SqlFailure::Transient(BatchError::Unavailable(lost.into())))
         }

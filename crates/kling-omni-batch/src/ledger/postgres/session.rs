@@ -118,6 +118,11 @@ impl PostgresSession {
         !self.is_broken && !self.is_in_transaction
     }
 
+    /// Keeps other transactions from using it.
+    pub(super) fn discard(&mut self) {
+        self.is_broken = true;
+    }
+
     pub(super) fn begin(&mut self) -> Result<(), SqlFailure> {
         self.execute_all("begin")?;
         self.is_in_transaction = true;

@@ -100,6 +100,24 @@ async fn commits_are_durable_whatever_the_server_says() {
     assert_eq!(facts.problem.as_deref().map(|text| &text[..12]), problem);
 }
 
+/// Marks of connections are deleted after a day without a transaction.
+#[tokio::test]
+async fn connection_without_a_mark_is_replaced() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let database = server.new_database();
+    let ledger = PostgresLedger::open(&database.url).await.unwrap();
+    server.query(&database.name, "update commit_mark set at = 0");
+    PostgresLedger::open(&database.url).await.unwrap();
+    assert_eq!(
+        server.query(&database.name, "select count(*) from commit_mark"),
+        "1"
+    );
+    let batches = Batches::new(ledger);
+    batches.import("b", [new_item(0)]).await.unwrap();
+}
+
 #[tokio::test]
 async fn passwords_are_not_shown() {
     let Some(server) = PostgresServer::shared() else {
