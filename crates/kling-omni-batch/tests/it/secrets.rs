@@ -6,7 +6,7 @@ use std::fs;
 use kling_omni_sandbox::Sandbox;
 use kling_omni_test_support::setup::KEY;
 
-use crate::process::{Failpoint, LedgerKind, Service, Stop};
+use crate::process::{Database, Failpoint, LedgerKind, Service, Stop};
 
 /// The key, and the tokens of the URLs that the sandbox received requests for.
 fn canaries(sandbox: &Sandbox) -> BTreeSet<String> {
@@ -29,6 +29,22 @@ fn tokens(text: &str) -> Vec<String> {
     let after = ["hmac=", "Signature="].map(|mark| text.split(mark).skip(1));
     let hex = |text: &str| text.chars().take_while(char::is_ascii_hexdigit).collect();
     after.into_iter().flatten().map(hex).collect()
+}
+
+/// Writes the rows of a ledger in Postgres to a file that is named like those of a ledger in SQLite.
+fn dump(service: &Service) {
+    let Some(Database { server, database }) = &service.database else {
+        return;
+    };
+    let tables = "select tablename from pg_tables where schemaname = 'public'";
+    let tables = server.query(&database.name, tables);
+    let rows = tables.lines().map(|table| {
+        let rows = format!("select to_jsonb(t) from {table} t");
+        server.query(&database.name, &rows)
+    });
+    let rows: String = rows.collect();
+    assert!(rows.len() > 1_000, "{rows}");
+    fs::write(service.path("batch.db-rows"), rows).unwrap();
 }
 
 /// Searches the files of a batch whose name is not excluded.
@@ -58,6 +74,12 @@ fn search(service: &Service, canaries: &BTreeSet<String>, excluded: &str, at: &s
 
 #[test]
 fn files_and_logs_have_no_secrets() {
+    for ledger in LedgerKind::all() {
+        search_at_steps(ledger);
+    }
+}
+
+fn search_at_steps(ledger: LedgerKind) {
     for fault in ["create:drop@2", "result:cut@1", "storage:cut@1"] {
         for name in [
             "after prepare",
@@ -65,7 +87,7 @@ fn files_and_logs_have_no_secrets() {
             "before publishing",
             "after saved",
         ] {
-            let mut service = Service::start(LedgerKind::Sqlite, 2, |sandbox| sandbox);
+            let mut service = Service::start(ledger, 2, |sandbox| sandbox);
             service.options.has_files = true;
             service.options.log = Some(service.path("log.txt"));
             service.sandbox.inject(fault.parse().unwrap());
@@ -78,7 +100,8 @@ fn files_and_logs_have_no_secrets() {
             assert!(running.until_stopped(), "{fault}, {name}");
             // The write-ahead log of the ledger is still there.
             running.kill();
-            let at = format!("{fault}, {name}");
+            let at = format!("{ledger:?}, {fault}, {name}");
+            dump(&service);
             search(&service, &canaries(&service.sandbox), "", &at);
             search(
                 &service,
@@ -88,7 +111,12 @@ fn files_and_logs_have_no_secrets() {
             );
             service.finish(&at);
             // The log of the ledger ends when nothing has it open.
-            drop(rusqlite::Connection::open(service.path("batch.db")).unwrap());
+            match ledger {
+                LedgerKind::Postgres => dump(&service),
+                LedgerKind::Sqlite => {
+                    drop(rusqlite::Connection::open(service.path("batch.db")).unwrap());
+                }
+            }
             let mut canaries = canaries(&service.sandbox);
             assert!(canaries.len() >= 5, "{canaries:?}");
             let of_files = tokens_of_files(&service.sandbox);
