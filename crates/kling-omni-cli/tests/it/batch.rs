@@ -10,6 +10,7 @@ mod diagnosing;
 #[cfg(unix)]
 mod drawing;
 mod ending;
+mod in_postgres;
 #[cfg(unix)]
 mod interrupting;
 mod readme;
