@@ -16,7 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 pub(super) use self::schema::migrate;
-pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue, values};
+#[cfg(feature = "postgres")]
+pub(super) use self::session::values;
+pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue};
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{

@@ -159,10 +159,6 @@ pub enum SqlFailure {
         error: BatchError,
     },
     /// The same transaction may succeed later.
-    #[cfg_attr(
-        not(feature = "postgres"),
-        expect(dead_code, reason = "SQLite waits by itself")
-    )]
     Transient(BatchError),
 }
 
