@@ -19,6 +19,7 @@ use crate::engine::list::read_page;
 use crate::engine::operations::ListOperation;
 use crate::engine::state::TaskSummary;
 use crate::route::Mode;
+use crate::validation::must_be_between;
 
 /// A list request. Await it to read one page of the account's tasks.
 ///
@@ -135,7 +136,7 @@ impl List {
         if number < minimum || number > maximum {
             return Err(Error::uncharged(
                 ErrorKind::Validation,
-                format!("{name} is {value}, allowed are {minimum} to {maximum}"),
+                format!("{name} is {value}, {}", must_be_between(minimum, maximum)),
             ));
         }
         Ok(i32::try_from(value).ok())

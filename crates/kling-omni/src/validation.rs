@@ -7,6 +7,11 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+/// Says in which range a number must be.
+pub(crate) fn must_be_between(min: impl fmt::Display, max: impl fmt::Display) -> String {
+    format!("must be between {min} and {max}")
+}
+
 /// A rule that a request violates, or a property that suggests a mistake.
 ///
 /// It has the field, the code of the rule, the limit and the actual value. A long text is represented by its length,

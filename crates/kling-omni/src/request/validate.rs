@@ -8,7 +8,7 @@ use crate::media_field::MediaField;
 use crate::redact::{RedactedUrl, printable};
 use crate::request::fields::{Fields, RequestJson};
 use crate::route::{CreateRoute, Route};
-use crate::validation::{Actual, Finding, FindingCode, Limit};
+use crate::validation::{Actual, Finding, FindingCode, Limit, must_be_between};
 
 /// Validates a request whose route is not chosen yet: against the route of its tier with the fewest findings. Adds
 /// warnings. Returns the findings, errors first, and the routes without findings.
@@ -293,18 +293,18 @@ fn check_choice(rules: &Field, at: &str, choice: &str) -> Option<Finding> {
         at,
         Some(Limit::OneOf(rules.values.to_vec())),
         Actual::Value(choice.to_owned()),
-        format!("is {choice}, allowed are {allowed}"),
+        format!("is {choice}, {allowed}"),
     ))
 }
 
-/// Lists the values; consecutive numbers as a range.
+/// Says what a value must be: one of several, or in the range of consecutive numbers.
 fn allowed(values: &[&str]) -> String {
     let numbers: Option<Vec<i64>> = values.iter().map(|value| value.parse().ok()).collect();
     match numbers.as_deref() {
         Some([first, .., last]) if *last - *first == values.len() as i64 - 1 => {
-            format!("{first} to {last}")
+            must_be_between(first, last)
         }
-        _ => values.join(", "),
+        _ => format!("must be one of {}", values.join(", ")),
     }
 }
 
