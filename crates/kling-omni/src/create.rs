@@ -130,7 +130,7 @@ impl Create {
     /// pages is read twice, and on the older route the lists of two families are read. If a list cannot be read,
     /// nothing is sent. [`with_known_tasks`](Self::with_known_tasks) avoids these reads for many creates.
     ///
-    /// A response that names a task of the snapshot, or a task of another create of this client, leaves the outcome
+    /// If the response names a task that the snapshot has, or that belongs to another create of this client, the outcome is
     /// unknown.
     pub fn with_list_snapshot(mut self) -> Self {
         self.comparison = Comparison::ListSnapshot;
@@ -141,8 +141,9 @@ impl Create {
     /// [`refresh`](KnownTasks::refresh) the set first. Tasks of other clients that were created since the last refresh count
     /// as new.
     ///
-    /// The unconfirmed create records how many entries the set has. The task of a successful create is added to the set. A
-    /// response that names a task of the set, or a task of another create, leaves the outcome unknown.
+    /// The unconfirmed create records how many entries the set has. The task of a successful create is added to the set. If
+    /// the response names a task that existed before the create according to the set, or that belongs to another create, the
+    /// outcome is unknown.
     ///
     /// # Errors
     ///

@@ -1,5 +1,6 @@
 //! The three outcomes of a create, and the data of an unconfirmed one.
 
+use std::future::IntoFuture as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use kling_omni::{Charged, CreateOutcome, ErrorKind, Mode, Tier};
 use kling_omni_test_support::fake::{ClosedPort, Fake, Reply};
 use kling_omni_test_support::setup::{KEY, client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
+use tokio::sync::oneshot;
 
 fn word(outcome: &CreateOutcome) -> &'static str {
     match outcome {
@@ -122,6 +124,49 @@ async fn before_send_runs_first_and_can_prevent_the_create() {
     assert!(span.unwrap() > Duration::from_secs(4 * 60 + 3 * 120));
     let create = client.create(valid_request().build().unwrap());
     let create = create.before_send(|_| Err(io::Error::other("disk full")));
+    let error = create.await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.charged()),
+        (ErrorKind::File, Charged::No)
+    );
+    assert_eq!(sandbox.charges(), 1);
+}
+
+#[tokio::test]
+async fn before_send_async_is_awaited_and_can_prevent_the_create() {
+    let clock = VirtualClock::new();
+    let sandbox = sandbox(&clock).start().await.unwrap();
+    let client = client(sandbox.base_url(), &clock).build().unwrap();
+    let (stored, storing) = oneshot::channel();
+    let mut storing = Some(storing);
+    let create = client.create(valid_request().build().unwrap());
+    // The callback that was set before is replaced.
+    let create = create.before_send(|_| Err(io::Error::other("replaced")));
+    let create = create.before_send_async(move |_| {
+        let storing = storing.take().expect("it is called once");
+        async move { storing.await.map_err(io::Error::other) }
+    });
+    let mut create = create.into_future();
+    let often = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = &mut create => panic!("the create did not wait for the callback"),
+        () = often => {}
+    }
+    assert_eq!(
+        sandbox.requests().len(),
+        0,
+        "nothing is sent before it is stored"
+    );
+    stored.send(()).unwrap();
+    create.await.unwrap();
+    assert_eq!(sandbox.charges(), 1);
+    let create = client.create(valid_request().build().unwrap());
+    let create = create.before_send_async(|_| async { Err(io::Error::other("disk full")) });
     let error = create.await.unwrap_err();
     assert_eq!(
         (error.kind(), error.charged()),
