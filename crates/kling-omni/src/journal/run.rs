@@ -82,7 +82,6 @@ impl Journal {
             receiver: None,
             schedule: None,
             timeout: None,
-            deadline: None,
             on_event: None,
             reported_write_error: false,
         }
@@ -116,8 +115,6 @@ pub struct JournalRun<'a> {
     receiver: Option<WebhookReceiver>,
     schedule: Option<PollSchedule>,
     timeout: Option<Duration>,
-    /// The end of the timeout, which covers the wait and the download.
-    deadline: Option<Instant>,
     on_event: Option<OnEvent>,
     reported_write_error: bool,
 }
@@ -347,6 +344,9 @@ impl JournalRun<'_> {
         }
         self.report(JournalEvent::Waiting { task: task.clone() })
             .await;
+        // The timeout covers the wait and the download.
+        let now = self.client.clock().now();
+        let deadline = self.timeout.and_then(|timeout| now.checked_add(timeout));
         let waited = self.wait(&task).await;
         if let Some(state) = task.state() {
             self.journal.record_ended(&state).await;
@@ -356,7 +356,7 @@ impl JournalRun<'_> {
             video: video.clone(),
         })
         .await;
-        let save = self.save(&video);
+        let save = self.save(&video, deadline);
         let saved = self.journal.save(save).await?;
         self.report(JournalEvent::Saved(saved.clone())).await;
         Ok(JournalOutcome::Saved(saved))
@@ -366,7 +366,6 @@ impl JournalRun<'_> {
         let mut wait = task.wait();
         if let Some(timeout) = self.timeout {
             wait = wait.timeout(timeout);
-            self.deadline = self.client.clock().now().checked_add(timeout);
         }
         if let Some(schedule) = self.schedule.take() {
             wait = wait.schedule(schedule);
@@ -382,7 +381,7 @@ impl JournalRun<'_> {
         task.video()
     }
 
-    fn save(&mut self, video: &Video) -> Save {
+    fn save(&mut self, video: &Video, deadline: Option<Instant>) -> Save {
         let path = match self.path_of.take() {
             Some(path_of) => path_of(video.task_id()),
             None => self.destination.path.clone(),
@@ -396,7 +395,7 @@ impl JournalRun<'_> {
                 call(&received, JournalEvent::Received { bytes, total });
             })
             .on_event(move |event| call(&recovered, JournalEvent::Recovered(event.clone())));
-        if let Some(deadline) = self.deadline {
+        if let Some(deadline) = deadline {
             let now = self.client.clock().now();
             save = save.timeout(deadline.saturating_duration_since(now));
         }

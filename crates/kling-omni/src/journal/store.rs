@@ -85,17 +85,6 @@ pub trait JournalStore: Send {
     async fn append(&mut self, number: u64, record: &JournalRecord) -> io::Result<()>;
 }
 
-#[async_trait]
-impl<S: JournalStore + ?Sized> JournalStore for Box<S> {
-    async fn load(&mut self) -> io::Result<StoredRecords> {
-        (**self).load().await
-    }
-
-    async fn append(&mut self, number: u64, record: &JournalRecord) -> io::Result<()> {
-        (**self).append(number, record).await
-    }
-}
-
 /// The records of a journal, as its [`JournalStore`] returns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredRecords {
