@@ -25,6 +25,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("the field of which", "two sentences"),
     ("to see whether", "\"to check whether\""),
     ("as it were", "remove it"),
+    ("in the air", "\"in flight\" or \"open\""),
 ];
 
 /// Plain phrases that contain one of them.

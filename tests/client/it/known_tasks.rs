@@ -13,7 +13,7 @@ use kling_omni::{Client, ClientBuilder, CreateOutcome, ErrorKind, Mode, Task, Te
 use kling_omni_test_support::setup::{self, client, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use account::{Account, Change, Fate, Order};
+use account::{Account, AccountAnswer, Change, Order};
 
 const SETTLED: Duration = Duration::from_secs(300);
 
@@ -51,11 +51,11 @@ async fn long_list(clock: &VirtualClock) -> (Account, Client, KnownTasks) {
 /// Creates a task without receiving the response.
 async fn lose(
     account: &Account,
-    fate: Fate,
+    next: AccountAnswer,
     client: &Client,
     known: &KnownTasks,
 ) -> UnconfirmedCreate {
-    account.next(fate);
+    account.next(next);
     match outcome(client, known).await {
         CreateOutcome::Unknown { unconfirmed, .. } => unconfirmed,
         other => panic!("the outcome is not unknown: {other:?}"),
@@ -100,7 +100,7 @@ async fn refresh_takes_one_request_once_the_order_is_proven() {
         assert_eq!(account.take_list_requests(), third, "{order:?}");
         assert!(foreign.iter().all(|id| known.contains(id)), "{order:?}");
 
-        let unconfirmed = lose(&account, Fate::ResponseLost, &client, &known).await;
+        let unconfirmed = lose(&account, AccountAnswer::ResponseLost, &client, &known).await;
         let json = serde_json::to_string(&unconfirmed).unwrap();
         assert!(json.len() < 1024, "{json}");
         let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
@@ -153,10 +153,12 @@ async fn list_that_changes_while_it_is_read_is_never_misread() {
     let mut certain = 0;
     for order in [Order::NewestFirst, Order::OldestFirst, Order::ById] {
         for change in [Change::Made, Change::OldestRemoved, Change::NewestRemoved] {
-            for (requests, fate) in
-                (0..14).zip([Fate::RequestLost, Fate::ResponseLost].iter().cycle())
-            {
-                let name = format!("{order:?}, {change:?} after {requests}, {fate:?}");
+            for (requests, next) in (0..14).zip(
+                [AccountAnswer::RequestLost, AccountAnswer::ResponseLost]
+                    .iter()
+                    .cycle(),
+            ) {
+                let name = format!("{order:?}, {change:?} after {requests}, {next:?}");
                 let clock = VirtualClock::new();
                 let account = Account::start(order, 45, 10).await;
                 let client = client_of(&account, &clock).build().unwrap();
@@ -165,10 +167,10 @@ async fn list_that_changes_while_it_is_read_is_never_misread() {
                 refresh(&known, &client).await;
                 // A task of another client that is made during the last refresh counts as new.
                 refresh(&known, &client).await;
-                let unconfirmed = lose(&account, fate.clone(), &client, &known).await;
+                let unconfirmed = lose(&account, next.clone(), &client, &known).await;
                 clock.advance(SETTLED);
                 let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
-                let is_made = matches!(fate, Fate::ResponseLost);
+                let is_made = matches!(next, AccountAnswer::ResponseLost);
                 match reconciled.unwrap() {
                     Reconciled::Found { task, .. } => {
                         assert_eq!((task.id(), is_made), (&*account.newest(), true), "{name}");
@@ -231,7 +233,7 @@ async fn absence_is_settled_by_the_whole_list() {
     ] {
         let clock = VirtualClock::new();
         let (account, client, known) = long_list(&clock).await;
-        let unconfirmed = lose(&account, Fate::RequestLost, &client, &known).await;
+        let unconfirmed = lose(&account, AccountAnswer::RequestLost, &client, &known).await;
         if let Some(change) = change {
             change(&account);
         }
@@ -256,7 +258,7 @@ async fn task_that_disappeared_before_the_create_is_not_missed() {
     refresh(&known, &client).await;
     account.remove_oldest();
     refresh(&known, &client).await;
-    let unconfirmed = lose(&account, Fate::RequestLost, &client, &known).await;
+    let unconfirmed = lose(&account, AccountAnswer::RequestLost, &client, &known).await;
     clock.advance(SETTLED);
     let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
     assert_eq!(describe(&reconciled.unwrap()), "absent");
@@ -301,16 +303,16 @@ async fn list_without_own_tasks_proves_nothing() {
 
 #[tokio::test]
 async fn account_without_tasks_is_as_doubtful_as_before() {
-    for (fate, expected) in [
-        (Fate::RequestLost, "NoListNow "),
-        (Fate::ResponseLost, "NoListBefore "),
+    for (next, expected) in [
+        (AccountAnswer::RequestLost, "NoListNow "),
+        (AccountAnswer::ResponseLost, "NoListBefore "),
     ] {
         let clock = VirtualClock::new();
         let account = Account::start(Order::NewestFirst, 0, 100).await;
         let client = client_of(&account, &clock).build().unwrap();
         let known = KnownTasks::new();
         refresh(&known, &client).await;
-        let unconfirmed = lose(&account, fate, &client, &known).await;
+        let unconfirmed = lose(&account, next, &client, &known).await;
         clock.advance(SETTLED);
         let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
         let expected = format!("{expected}{}", account.all().join(""));
@@ -327,7 +329,13 @@ async fn response_with_a_known_task_leaves_the_outcome_unknown() {
     refresh(&known, &client).await;
     let own = create(&client, &known).await;
     for id in [account.all()[0].clone(), own.id().to_owned()] {
-        let unconfirmed = lose(&account, Fate::AnsweredWith(id.clone()), &client, &known).await;
+        let unconfirmed = lose(
+            &account,
+            AccountAnswer::AnsweredWith(id.clone()),
+            &client,
+            &known,
+        )
+        .await;
         assert!(known.rules_out(&unconfirmed, &id));
         assert!(!known.rules_out(&unconfirmed, "another"));
     }
@@ -350,7 +358,7 @@ async fn lists_that_the_client_reads_are_added() {
     client.list().await.unwrap();
     assert!(known.contains(&foreign));
     // It was known before the create.
-    let unconfirmed = lose(&account, Fate::ResponseLost, &client, &known).await;
+    let unconfirmed = lose(&account, AccountAnswer::ResponseLost, &client, &known).await;
     client.list().await.unwrap();
     let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
     assert_eq!(
@@ -370,7 +378,7 @@ async fn number_of_pages_is_limited_by_the_client() {
             .unwrap();
         let known = KnownTasks::new();
         refresh(&known, &client).await;
-        let unconfirmed = lose(&account, Fate::RequestLost, &client, &known).await;
+        let unconfirmed = lose(&account, AccountAnswer::RequestLost, &client, &known).await;
         clock.advance(SETTLED);
         let reconciled = client.reconcile(&unconfirmed).known_tasks(&known).await;
         assert_eq!(describe(&reconciled.unwrap()), expected, "{pages} pages");

@@ -14,9 +14,25 @@ pub(super) enum Order {
     ById,
 }
 
+impl Order {
+    /// Renders a page of the list of tasks that were made in this order.
+    pub(super) fn page(self, made: &[String], page: usize, page_size: usize) -> String {
+        let mut tasks: Vec<&String> = made.iter().collect();
+        match self {
+            Self::NewestFirst => tasks.reverse(),
+            Self::OldestFirst => {}
+            Self::ById => tasks.sort(),
+        }
+        let tasks = tasks.into_iter().skip((page - 1) * page_size);
+        let rows = tasks.take(page_size);
+        let rows = rows.map(|id| json!({"task_id": id, "status": "IN_PROGRESS"}));
+        json!({"data": rows.collect::<Vec<_>>()}).to_string()
+    }
+}
+
 /// What happens to a create.
 #[derive(Clone, Debug)]
-pub(super) enum Fate {
+pub(super) enum AccountAnswer {
     /// No task is made, and there is no response.
     RequestLost,
     /// A task is made, and there is no response.
@@ -37,7 +53,7 @@ struct State {
     /// From the oldest to the newest.
     tasks: Vec<String>,
     made: u64,
-    next: Option<Fate>,
+    next: Option<AccountAnswer>,
     list_requests: usize,
     /// A change after so many further requests for pages.
     change: Option<(usize, Change)>,
@@ -82,8 +98,8 @@ impl Account {
     }
 
     /// Sets what happens to the next create.
-    pub(super) fn next(&self, fate: Fate) {
-        self.state().next = Some(fate);
+    pub(super) fn next(&self, create: AccountAnswer) {
+        self.state().next = Some(create);
     }
 
     /// Changes the list after so many further requests for pages.
@@ -148,9 +164,11 @@ impl State {
         if request.method() == "POST" {
             return match self.next.take() {
                 None => Reply::json(200, &task(&self.make(), "CREATED", &[])),
-                Some(Fate::AnsweredWith(id)) => Reply::json(200, &task(&id, "CREATED", &[])),
-                Some(Fate::RequestLost) => Reply::Drop,
-                Some(Fate::ResponseLost) => {
+                Some(AccountAnswer::AnsweredWith(id)) => {
+                    Reply::json(200, &task(&id, "CREATED", &[]))
+                }
+                Some(AccountAnswer::RequestLost) => Reply::Drop,
+                Some(AccountAnswer::ResponseLost) => {
                     self.make();
                     Reply::Drop
                 }
@@ -182,16 +200,6 @@ impl State {
         let mut fields = query.split('&').filter_map(|field| field.split_once('='));
         let page = fields.find(|(name, _)| *name == "page");
         let page: usize = page.map_or(1, |(_, page)| page.parse().unwrap());
-        let mut tasks: Vec<&String> = self.tasks.iter().collect();
-        match self.order {
-            Order::NewestFirst => tasks.reverse(),
-            Order::OldestFirst => {}
-            Order::ById => tasks.sort(),
-        }
-        let tasks = tasks.into_iter().skip((page - 1) * self.page_size);
-        let tasks = tasks.take(self.page_size);
-        let rows = tasks.map(|id| json!({"task_id": id, "status": "IN_PROGRESS"}));
-        let body = json!({"data": rows.collect::<Vec<_>>()});
-        Reply::json(200, &body.to_string())
+        Reply::json(200, &self.order.page(&self.tasks, page, self.page_size))
     }
 }

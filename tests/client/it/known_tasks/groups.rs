@@ -3,7 +3,7 @@
 use kling_omni::recovery::{KnownTasks, Reconciled, UnconfirmedCreate};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::account::{Account, Fate, Order};
+use super::account::{Account, AccountAnswer, Order};
 use super::{SETTLED, client_of, create, describe, lose, refresh};
 
 /// What is known between two creates of a case.
@@ -65,11 +65,11 @@ async fn tasks_are_assigned_where_only_one_create_is_possible() {
             refresh(&known, &client).await;
             let mut open: Vec<UnconfirmedCreate> = Vec::new();
             for is_made in made {
-                let fate = match is_made {
-                    true => Fate::ResponseLost,
-                    false => Fate::RequestLost,
+                let next = match is_made {
+                    true => AccountAnswer::ResponseLost,
+                    false => AccountAnswer::RequestLost,
                 };
-                open.push(lose(&account, fate, &client, &known).await);
+                open.push(lose(&account, next, &client, &known).await);
                 if between == Known {
                     refresh(&known, &client).await;
                 }
@@ -136,7 +136,7 @@ async fn one_reading_serves_all_creates() {
     let mut open = Vec::new();
     for _ in 0..20 {
         refresh(&known, &client).await;
-        open.push(lose(&account, Fate::ResponseLost, &client, &known).await);
+        open.push(lose(&account, AccountAnswer::ResponseLost, &client, &known).await);
     }
     account.take_list_requests();
     let results = client.reconcile_all(&open).known_tasks(&known).await;
@@ -154,7 +154,7 @@ async fn list_snapshots_are_compared_together() {
     let client = client_of(&account, &clock).build().unwrap();
     let mut open = Vec::new();
     for _ in 0..2 {
-        account.next(Fate::ResponseLost);
+        account.next(AccountAnswer::ResponseLost);
         let request = kling_omni_test_support::setup::valid_request();
         let create = client.create(request.build().unwrap()).with_list_snapshot();
         let error = create.await.unwrap_err();

@@ -14,7 +14,6 @@ use kling_omni_test_support::setup::valid_request;
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -91,15 +90,7 @@ impl Service {
     }
 
     fn list(&self, page: usize) -> String {
-        let mut tasks = self.tasks.lock().unwrap().clone();
-        match self.order {
-            Order::NewestFirst => tasks.reverse(),
-            Order::OldestFirst => {}
-            Order::ById => tasks.sort(),
-        }
-        let tasks = tasks.into_iter().skip((page - 1) * PAGE).take(PAGE);
-        let rows = tasks.map(|id| json!({"task_id": id, "status": "IN_PROGRESS"}));
-        json!({"data": rows.collect::<Vec<_>>()}).to_string()
+        self.order.page(&self.tasks.lock().unwrap(), page, PAGE)
     }
 }
 

@@ -4,7 +4,7 @@ use kling_omni::ErrorKind;
 use kling_omni::recovery::{KnownEntry, KnownFacts, KnownTasks, UnconfirmedCreate};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 
-use super::account::{Account, Fate, Order};
+use super::account::{Account, AccountAnswer, Order};
 use super::{client_of, create, describe, long_list, lose, refresh};
 
 /// The text in which a program may store a set: a line for each entry, and the facts.
@@ -28,7 +28,7 @@ fn restore(lines: &[String], facts: &str) -> kling_omni::Result<KnownTasks> {
 async fn restored_set_continues_where_it_was_stored() {
     let clock = VirtualClock::new();
     let (account, client, known) = long_list(&clock).await;
-    let unconfirmed = lose(&account, Fate::ResponseLost, &client, &known).await;
+    let unconfirmed = lose(&account, AccountAnswer::ResponseLost, &client, &known).await;
     let (lines, facts) = stored(&known);
     assert!(lines.iter().all(|line| !line.contains('\n')));
     let bytes: usize = lines[..10_000].iter().map(|line| line.len() + 1).sum();
@@ -81,7 +81,7 @@ async fn create_is_only_compared_with_its_own_set() {
     refresh(&known, &client).await;
     let (older, older_facts) = stored(&known);
     create(&client, &known).await;
-    let unconfirmed = lose(&account, Fate::ResponseLost, &client, &known).await;
+    let unconfirmed = lose(&account, AccountAnswer::ResponseLost, &client, &known).await;
     let another = KnownTasks::new();
     refresh(&another, &client).await;
     create(&client, &another).await;
@@ -117,7 +117,7 @@ async fn ids_of_any_text_are_stored() {
         "ä\u{0}",
     ];
     for id in ids {
-        account.next(Fate::AnsweredWith(id.to_owned()));
+        account.next(AccountAnswer::AnsweredWith(id.to_owned()));
         assert_eq!(create(&client, &known).await.id(), id);
     }
     let (lines, facts) = stored(&known);

@@ -274,7 +274,7 @@ async fn token_of_any_delivery_is_kept() {
 
 /// The outcome of one of several creates.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fate {
+enum PlannedCreate {
     Answered,
     LostBefore,
     LostAfter,
@@ -289,40 +289,40 @@ struct Message {
     is_doubled: bool,
 }
 
-fn plans() -> impl Strategy<Value = (Vec<Fate>, Vec<Message>)> {
-    let fate = prop_oneof![
-        1 => Just(Fate::Answered),
-        2 => Just(Fate::LostBefore),
-        3 => Just(Fate::LostAfter),
+fn plans() -> impl Strategy<Value = (Vec<PlannedCreate>, Vec<Message>)> {
+    let create = prop_oneof![
+        1 => Just(PlannedCreate::Answered),
+        2 => Just(PlannedCreate::LostBefore),
+        3 => Just(PlannedCreate::LostAfter),
     ];
-    prop::collection::vec(fate, 2..=8).prop_flat_map(|fates| {
-        let message = (0..fates.len(), 0..3_usize, 1..900_u64, any::<bool>());
+    prop::collection::vec(create, 2..=8).prop_flat_map(|planned| {
+        let message = (0..planned.len(), 0..3_usize, 1..900_u64, any::<bool>());
         let message = message.prop_map(|(create, status, at, is_doubled)| Message {
             create,
             status,
             at,
             is_doubled,
         });
-        let messages = prop::collection::vec(message, 0..fates.len() * 3);
-        (Just(fates), messages)
+        let messages = prop::collection::vec(message, 0..planned.len() * 3);
+        (Just(planned), messages)
     })
 }
 
 /// Runs a plan: all creates are in flight at once. Each unconfirmed one is reconciled while deliveries arrive and again
 /// after the last of them.
-async fn run_plan(fates: &[Fate], messages: &[Message]) -> Result<(), TestCaseError> {
+async fn run_plan(planned: &[PlannedCreate], messages: &[Message]) -> Result<(), TestCaseError> {
     let clock = VirtualClock::new();
     let (sandbox, client) = service(&clock).await;
     let receiver = receiver(&clock);
-    for (index, fate) in fates.iter().enumerate() {
-        let fault = match fate {
-            Fate::Answered => continue,
-            Fate::LostBefore => format!("create:lost@{}", index + 1),
-            Fate::LostAfter => format!("create:drop@{}", index + 1),
+    for (index, create) in planned.iter().enumerate() {
+        let fault = match create {
+            PlannedCreate::Answered => continue,
+            PlannedCreate::LostBefore => format!("create:lost@{}", index + 1),
+            PlannedCreate::LostAfter => format!("create:drop@{}", index + 1),
         };
         sandbox.inject(fault.parse().unwrap());
     }
-    let creates = fates.iter().enumerate().map(|(index, _)| {
+    let creates = planned.iter().enumerate().map(|(index, _)| {
         let token = Token::new(format!("token-{index}")).unwrap();
         let hook = correlation::attach("https://h.example/hook", &token).unwrap();
         let request = valid_request().webhook_url(hook).build().unwrap();
@@ -482,13 +482,13 @@ fn creates_are_matched_to_their_own_tasks() {
         failure_persistence: None,
         ..Config::default()
     });
-    let played = runner.run(&plans(), |(fates, messages)| {
+    let result = runner.run(&plans(), |(planned, messages)| {
         // One runtime for each case, because its shutdown closes the connections of the case.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(run_plan(&fates, &messages))
+        runtime.block_on(run_plan(&planned, &messages))
     });
-    played.unwrap();
+    result.unwrap();
 }
