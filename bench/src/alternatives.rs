@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use fastrand::Rng;
 use kling_omni::{ApiKey, Client, TextToVideo};
@@ -16,7 +16,7 @@ use kling_omni_sandbox::{Host, Sandbox};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
-use crate::build::program;
+use crate::build::{build_beside, program};
 use crate::report::Report;
 
 /// How long the service takes to respond to a create.
@@ -106,7 +106,7 @@ impl Alternatives {
         ]);
         let program = program()?;
         let folder = program.parent().context("the program has no folder")?;
-        build_program()?;
+        build_beside("kling-omni-bench", "as_completed")?;
         let wanted: Vec<_> = ALTERNATIVES
             .iter()
             .filter(|one| {
@@ -303,21 +303,4 @@ fn videos(folder: &Path) -> Result<usize> {
         count += usize::from(path.extension().is_some_and(|end| end == "mp4") && !is_hidden);
     }
     Ok(count)
-}
-
-/// Builds the program with `as_completed` beside this one.
-fn build_program() -> Result<()> {
-    let status = Command::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            "kling-omni-bench",
-        ])
-        .args(["--bin", "as_completed"])
-        .status()
-        .context("cargo cannot be run")?;
-    ensure!(status.success(), "cargo ended with {status}");
-    Ok(())
 }

@@ -6,13 +6,12 @@ pub mod import;
 mod ledger_file;
 pub mod resume;
 pub mod run_load;
-pub mod summary;
 mod transitions;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -21,7 +20,7 @@ use kling_omni_sandbox::{Host, TaskRecord};
 use self::import::ImportCost;
 use self::ledger_file::LedgerFile;
 use self::run_load::RunCost;
-use crate::build::{PROGRAM, crates};
+use crate::build::{PROGRAM, crates, program};
 use crate::child;
 use crate::cost::Service;
 use crate::report::Report;
@@ -223,10 +222,11 @@ impl Batch {
         let folder = folder.join("resume");
         let prepared = resume::prepare(&folder, self.items, self.seed)?;
         let items = grouped(self.items.into());
+        let program = program()?;
         let status = self.repeat(|_| {
             let began = Instant::now();
-            let ended = Command::new(env::current_exe()?)
-                .arg("summary")
+            let ended = Command::new(&program)
+                .args(["batch", "status", "--db"])
                 .arg(prepared.ledger())
                 .stdout(Stdio::null())
                 .status()?;
@@ -235,7 +235,7 @@ impl Batch {
         })?;
         report.row([
             &format!(
-                "status of a batch of {items} items, from the start of the process to its end"
+                "`kling-omni batch status` of {items} items, from the start of the program to its end"
             ),
             &format!("**{:.0} ms**", median(status)),
             "100 ms",

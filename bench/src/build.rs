@@ -102,15 +102,20 @@ fn cargo(arguments: &[&str], build: &Build, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The program beside this one, as it is now.
+/// Builds the program beside this one, as it is now.
 pub fn program() -> Result<PathBuf> {
-    let this = env::current_exe()?;
+    build_beside(PROGRAM, "kling-omni")
+}
+
+/// Builds a program of a package beside this one, and returns its path.
+pub fn build_beside(package: &str, name: &str) -> Result<PathBuf> {
     let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet", "--package", PROGRAM])
+        .args(["build", "--release", "--quiet"])
+        .args(["--package", package, "--bin", name])
         .status()
         .context("cargo cannot be run")?;
     ensure!(status.success(), "cargo ended with {status}");
-    let program = this.with_file_name("kling-omni");
+    let program = env::current_exe()?.with_file_name(name);
     ensure!(program.is_file(), "{} is missing", program.display());
     Ok(program)
 }

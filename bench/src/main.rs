@@ -74,9 +74,6 @@ enum Scenario {
     /// A run of many tasks, in a process of its own so that its processor time can be told.
     #[command(hide = true)]
     RunLoad(batch::run_load::RunLoad),
-    /// The status of a batch, in a process of its own so that its start counts.
-    #[command(hide = true)]
-    Summary(batch::summary::Summary),
     /// A run until it is killed, in a process of its own so that its start counts.
     #[command(hide = true)]
     Resume(batch::resume::Resume),
@@ -124,7 +121,6 @@ fn run(arguments: &Arguments) -> Result<()> {
         Scenario::Alternatives(alternatives) => alternatives.run()?,
         Scenario::Import(import) => return import.run(),
         Scenario::RunLoad(load) => return load.run(),
-        Scenario::Summary(summary) => return summary.run(),
         Scenario::Resume(resume) => return resume.run(),
         Scenario::Calls(calls) => return calls.run(),
         Scenario::Load(load) => return load.run(),

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::sample::median;
+
 /// How long the disk takes to make one page durable: the median of many.
 pub fn sync_time(folder: &Path) -> Result<Duration> {
     let mut file = tempfile::tempfile_in(folder)?;
-    let mut times: Vec<_> = (0..200)
+    let times: Vec<_> = (0..200)
         .map(|_| sync_page(&mut file))
         .collect::<Result<_>>()?;
-    times.sort();
-    Ok(times[times.len() / 2])
+    let median = median(times.iter().map(Duration::as_secs_f64));
+    Ok(Duration::from_secs_f64(median))
 }
 
 fn sync_page(file: &mut File) -> Result<Duration> {
