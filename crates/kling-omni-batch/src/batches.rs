@@ -1,8 +1,11 @@
 //! The entry point: batches in a ledger.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
+use futures_core::Stream;
+use futures_util::{TryStreamExt as _, stream};
 use kling_omni::Client;
 use kling_omni::journal::{Journal, State};
 use serde::{Deserialize, Serialize};
@@ -371,6 +374,16 @@ impl Batches {
         self.ledger.report(batch.id, from, PAGE).await
     }
 
+    /// What a report says about all items, in order. The rows are read from the ledger in pages.
+    pub fn report_rows(&self, batch: &str) -> impl Stream<Item = BatchResult<ReportRow>> + Send {
+        let pages = stream::try_unfold(0, move |from| async move {
+            let rows = self.report(batch, from).await?;
+            let next = rows.last().map(|last| last.position + 1);
+            Ok::<_, BatchError>(next.map(|next| (stream::iter(rows.into_iter().map(Ok)), next)))
+        });
+        pages.try_flatten()
+    }
+
     /// Writes a report as CSV, with a line for each item in the order of the import.
     ///
     /// # Errors
@@ -381,14 +394,9 @@ impl Batches {
         let failed = |error: csv::Error| BatchError::file("write", &path)(error.into());
         let mut file = csv::Writer::from_path(&path).map_err(failed)?;
         file.write_record(report::COLUMNS).map_err(failed)?;
-        let mut from = 0;
-        loop {
-            let rows = self.report(batch, from).await?;
-            let Some(last) = rows.last() else { break };
-            from = last.position + 1;
-            for row in &rows {
-                report::write_row(&mut file, row).map_err(failed)?;
-            }
+        let mut rows = pin!(self.report_rows(batch));
+        while let Some(row) = rows.try_next().await? {
+            report::write_row(&mut file, &row).map_err(failed)?;
         }
         file.flush().map_err(|error| failed(error.into()))
     }

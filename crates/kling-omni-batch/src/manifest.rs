@@ -30,6 +30,7 @@ mod folder;
 mod json_rows;
 mod options;
 mod output;
+mod request_text;
 mod row_reader;
 mod source;
 
@@ -44,6 +45,7 @@ use serde::Serialize;
 
 pub use self::finding::{ManifestError, RowFinding, RowFindings};
 pub use self::options::{ManifestLimits, ManifestOptions};
+pub use self::request_text::{RequestTextError, parse_request_text};
 
 use crate::ledger::{NewItem, NewItems};
 

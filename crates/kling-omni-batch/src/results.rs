@@ -45,7 +45,7 @@ impl ResultsFile {
                 // Another run may have written these lines.
                 ledger.renew(lease).await?;
             }
-            append(&self.path, &lines.concat()).map_err(self.failed())?;
+            append(&self.path, &lines.concat()).map_err(self.failed("write"))?;
         }
         Ok(())
     }
@@ -55,32 +55,33 @@ impl ResultsFile {
         let mut file = match File::open(&self.path) {
             Ok(file) => BufReader::new(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(self.failed()(error)),
+            Err(error) => return Err(self.failed("read")(error)),
         };
         let mut found = Vec::new();
         while let Some(lines) = self.next_lines(ledger).await? {
             for line in lines {
                 found.clear();
-                file.read_until(b'\n', &mut found).map_err(self.failed())?;
+                file.read_until(b'\n', &mut found)
+                    .map_err(self.failed("read"))?;
                 if found != line.as_bytes() {
                     return Ok(false);
                 }
             }
         }
-        let rest = file.fill_buf().map_err(self.failed())?;
+        let rest = file.fill_buf().map_err(self.failed("read"))?;
         Ok(rest.is_empty())
     }
 
     /// Replaces the file at once.
     async fn write_whole(&mut self, ledger: &dyn Ledger) -> BatchResult<()> {
-        let (part, mut file) = create_part(&self.path).map_err(self.failed())?;
+        let (part, mut file) = create_part(&self.path).map_err(self.failed("write"))?;
         while let Some(lines) = self.next_lines(ledger).await? {
             let written = file.write_all(lines.concat().as_bytes());
-            written.map_err(self.failed())?;
+            written.map_err(self.failed("write"))?;
         }
         file.flush()
             .and_then(|()| std::fs::rename(&part, &self.path))
-            .map_err(self.failed())
+            .map_err(self.failed("write"))
     }
 
     /// The next lines; `None` at the end.
@@ -99,8 +100,8 @@ impl ResultsFile {
             .map_err(|error| BatchError::Ledger(error.into()))
     }
 
-    fn failed(&self) -> impl FnOnce(io::Error) -> BatchError {
-        BatchError::file("write", &self.path)
+    fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> BatchError {
+        BatchError::file(action, &self.path)
     }
 }
 

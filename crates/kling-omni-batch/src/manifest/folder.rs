@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use kling_omni::request::{RequestType, parse_json};
+use kling_omni::request::RequestType;
 use kling_omni_api::{Field, MediaKind};
 use serde_json::{Map, Value};
 
 use super::finding::{ManifestError, RowFinding};
 use super::options::ManifestOptions;
+use super::request_text::{RequestTextError, parse_request_text};
 use super::source::{RawRow, RawRows, open_text};
 
 const REQUEST_FILES: [&str; 3] = ["json", "yaml", "yml"];
@@ -144,7 +146,7 @@ fn fill(value: &Value, name: &str, stem: &str) -> Value {
     }
 }
 
-/// Reads a request file: strict JSON if it begins like JSON, else YAML.
+/// Reads a request file.
 fn read(path: &Path, max: u64) -> Result<Value, RowFinding> {
     let unreadable = |problem: String| RowFinding::error(None, "unreadable", problem);
     let reader = open_text(path).map_err(|error| unreadable(error.to_string()))?;
@@ -157,21 +159,11 @@ fn read(path: &Path, max: u64) -> Result<Value, RowFinding> {
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| RowFinding::error(None, "not-utf-8", "is not valid UTF-8"))?;
-    if text.trim_start().starts_with(['{', '[']) {
-        return parse_json(&text).map_err(|error| {
-            RowFinding::error(None, "invalid-json", format!("is not valid JSON: {error}"))
-        });
-    }
-    serde_saphyr::from_str(&text).map_err(|error| {
-        let problem = error.render_with_options(serde_saphyr::render_options! {
-            formatter: &serde_saphyr::UserMessageFormatter,
-            snippets: serde_saphyr::SnippetMode::Off,
-        });
-        let problem = problem.lines().next().unwrap_or_default();
-        RowFinding::error(
-            None,
-            "invalid-yaml",
-            format!("is not valid YAML: {problem}"),
-        )
+    parse_request_text(&text, PhantomData).map_err(|error| {
+        let (rule, format) = match error {
+            RequestTextError::Json(_) => ("invalid-json", "JSON"),
+            RequestTextError::Yaml(_) => ("invalid-yaml", "YAML"),
+        };
+        RowFinding::error(None, rule, format!("is not valid {format}: {error}"))
     })
 }

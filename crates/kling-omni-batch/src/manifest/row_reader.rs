@@ -343,9 +343,8 @@ fn row_hash(fields: Map<String, Value>) -> String {
     let mut value = Value::Object(fields);
     value.sort_all_objects();
     let hash = Sha256::digest(value.to_string());
-    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
-    digits.take(HASH_DIGITS).collect()
+    let bytes = hash.iter().take(HASH_DIGITS / 2);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn has_nul(value: &Value) -> bool {

@@ -1,6 +1,7 @@
 //! How many of the tasks of a ledger the service still lists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
 use kling_omni::{Client, Error, Mode};
@@ -28,17 +29,12 @@ pub(super) async fn known_tasks(
 ) -> Result<BTreeMap<&'static str, (Mode, BTreeSet<String>)>, Failure> {
     let mut known: BTreeMap<&'static str, (Mode, BTreeSet<String>)> = BTreeMap::new();
     for batch in batches.ledger().batches().await.map_err(explain)? {
-        let mut from = 0;
-        loop {
-            let rows = batches.report(&batch.name, from).await.map_err(explain)?;
-            let Some(last) = rows.last() else { break };
-            from = last.position + 1;
-            for row in rows {
-                let (_, ids) = known
-                    .entry(row.mode.as_str())
-                    .or_insert_with(|| (row.mode, BTreeSet::new()));
-                ids.extend(row.task_id);
-            }
+        let mut rows = pin!(batches.report_rows(&batch.name));
+        while let Some(row) = rows.try_next().await.map_err(explain)? {
+            let (_, ids) = known
+                .entry(row.mode.as_str())
+                .or_insert_with(|| (row.mode, BTreeSet::new()));
+            ids.extend(row.task_id);
         }
     }
     Ok(known)

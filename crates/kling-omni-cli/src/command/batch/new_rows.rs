@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use futures_util::TryStreamExt as _;
 use kling_omni_batch::Batches;
 use kling_omni_batch::manifest::{Manifest, ManifestTotals};
 
@@ -55,14 +56,6 @@ impl NewRows {
 
 /// Returns the keys of all items of a batch.
 async fn keys(batches: &Batches, name: &str) -> Result<HashSet<String>, Failure> {
-    let mut keys = HashSet::new();
-    let mut from = 0;
-    loop {
-        let rows = batches.report(name, from).await.map_err(explain)?;
-        let Some(last) = rows.last() else {
-            return Ok(keys);
-        };
-        from = last.position + 1;
-        keys.extend(rows.into_iter().map(|row| row.key));
-    }
+    let keys = batches.report_rows(name).map_ok(|row| row.key);
+    keys.try_collect().await.map_err(explain)
 }

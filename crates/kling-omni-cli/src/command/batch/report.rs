@@ -1,6 +1,9 @@
 //! `batch report`: what became of each item.
 
+use std::pin::pin;
+
 use clap::{Args, ValueEnum};
+use futures_util::TryStreamExt as _;
 use kling_omni_batch::ledger::ReportRow;
 
 use super::explain::explain;
@@ -42,22 +45,16 @@ pub(super) async fn run(args: BatchReportArgs) -> Result<(), Failure> {
     if args.format == ReportFormat::Csv {
         report::line(ReportRow::csv_header())?;
     }
-    let mut from = 0;
-    loop {
-        let rows = batches.report(&name, from).await.map_err(explain)?;
-        let Some(last) = rows.last() else {
-            return Ok(());
-        };
-        from = last.position + 1;
-        for row in &rows {
-            match args.format {
-                ReportFormat::Text => report::line(describe(row))?,
-                // A terminal must not interpret what a task or a prompt contains.
-                ReportFormat::Csv => report::line(printable(&row.to_csv()))?,
-                ReportFormat::Jsonl => report::json_line(row)?,
-            }
+    let mut rows = pin!(batches.report_rows(&name));
+    while let Some(row) = rows.try_next().await.map_err(explain)? {
+        match args.format {
+            ReportFormat::Text => report::line(describe(&row))?,
+            // A terminal must not interpret what a task or a prompt contains.
+            ReportFormat::Csv => report::line(printable(&row.to_csv()))?,
+            ReportFormat::Jsonl => report::json_line(&row)?,
         }
     }
+    Ok(())
 }
 
 fn describe(row: &ReportRow) -> String {
