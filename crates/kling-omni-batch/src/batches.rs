@@ -140,13 +140,17 @@ impl Batches {
     /// # Errors
     ///
     /// [`BatchError::OtherAccount`] if the client has another key or uses another service than the batch was started with,
-    /// [`BatchError::InUse`] if another run has the account, and [`BatchError::Damaged`] if the ledger is not intact.
+    /// [`BatchError::InUse`] if another run has the account, [`BatchError::Damaged`] if the ledger is not intact, and an error
+    /// of the client if the URL of a [webhook](RunOptions::webhook) is not an http or https URL.
     pub async fn run(
         &self,
         batch: &str,
         client: &Client,
         options: RunOptions,
     ) -> BatchResult<BatchRun> {
+        if let Some(webhook) = &options.webhook {
+            webhook.check()?;
+        }
         let batch = self.ledger.batch(batch).await?;
         let salt = self.ledger.salt().await?;
         let key = client.key_fingerprint(&salt);

@@ -15,6 +15,7 @@ mod request;
 mod results;
 mod run;
 mod run_options;
+mod run_webhook;
 mod spool;
 mod state;
 mod status;

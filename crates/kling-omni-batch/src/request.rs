@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 /// Stands for a local file in the stored JSON, which cannot name one. `.invalid` is reserved and never resolves (RFC 2606).
 const PLACEHOLDER: &str = "https://file.invalid/";
 
+const WEBHOOK_URL: &str = "webhook_url";
+
 /// A request in the form that the ledger stores. Unlike the JSON of a request, it can name local files, so it is only read
 /// from the ledger.
 ///
@@ -103,6 +105,20 @@ impl StoredRequest {
         self.fields.get("video_url").is_some()
     }
 
+    /// Whether the request has a `webhook_url`.
+    pub(crate) fn has_webhook_url(&self) -> bool {
+        self.fields.get(WEBHOOK_URL).is_some()
+    }
+
+    /// Returns the request with another `webhook_url`.
+    pub(crate) fn with_webhook_url(&self, url: String) -> Self {
+        let mut changed = self.clone();
+        if let Some(fields) = changed.fields.as_object_mut() {
+            fields.insert(WEBHOOK_URL.to_owned(), url.into());
+        }
+        changed
+    }
+
     /// The local files, by the path of their field.
     pub fn files(&self) -> &BTreeMap<String, PathBuf> {
         &self.files
@@ -113,7 +129,7 @@ impl StoredRequest {
     pub fn sha256(&self) -> String {
         let mut identity = self.clone();
         if let Some(fields) = identity.fields.as_object_mut() {
-            fields.remove("webhook_url");
+            fields.remove(WEBHOOK_URL);
         }
         identity.fields.sort_all_objects();
         let json = serde_json::to_string(&identity).unwrap_or_default();

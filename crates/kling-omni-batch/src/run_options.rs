@@ -7,8 +7,10 @@ use kling_omni::polling::PollSchedule;
 use kling_omni::preflight::MediaChecks;
 use kling_omni::recovery::Reconcile;
 use kling_omni::spend::SpendGuard;
+use kling_omni::webhook::WebhookReceiver;
 
 use crate::failpoint::Failpoints;
+use crate::run_webhook::RunWebhook;
 
 /// The name of the default folder of [`RunOptions::spool`].
 const SPOOL: &str = ".kling-omni-spool";
@@ -27,6 +29,8 @@ pub struct RunOptions {
     pub(crate) task_timeout: Duration,
     pub(crate) poll_schedule: Option<PollSchedule>,
     pub(crate) media_checks: MediaChecks,
+    pub(crate) allow_private_networks: bool,
+    pub(crate) webhook: Option<RunWebhook>,
     pub(crate) results: Option<PathBuf>,
     pub(crate) spool: Option<PathBuf>,
     pub(crate) spend_guard: Option<SpendGuard>,
@@ -46,6 +50,8 @@ impl Default for RunOptions {
             task_timeout: Duration::from_secs(2 * 3600),
             poll_schedule: None,
             media_checks: MediaChecks::Local,
+            allow_private_networks: false,
+            webhook: None,
             results: None,
             spool: None,
             spend_guard: None,
@@ -121,6 +127,28 @@ impl RunOptions {
     /// Sets which images and videos are inspected before anything is paid for. Default: [`MediaChecks::Local`].
     pub fn media_checks(mut self, checks: MediaChecks) -> Self {
         self.media_checks = checks;
+        self
+    }
+
+    /// Sets whether URLs in private networks and on this machine are inspected, too. Default: false, because the URLs of a
+    /// manifest may come from others.
+    pub fn allow_private_networks(mut self, allow: bool) -> Self {
+        self.allow_private_networks = allow;
+        self
+    }
+
+    /// Waits for the deliveries of a receiver, too. `url` becomes the `webhook_url` of each request that has none, and has to
+    /// lead to `receiver`. Default: tasks are only polled.
+    ///
+    /// Each create adds its own [correlation token](kling_omni::webhook::correlation) to the URL, so the delivery names the
+    /// task of a create whose response was lost. Polling continues at longer intervals, in case deliveries are lost. A delivery
+    /// counts only with a valid signature. Set the [capacities](kling_omni::webhook::WebhookReceiverBuilder::state_capacity) of
+    /// the receiver for at least [`in_flight`](Self::in_flight) tasks.
+    pub fn webhook(mut self, url: impl Into<String>, receiver: &WebhookReceiver) -> Self {
+        self.webhook = Some(RunWebhook {
+            url: url.into(),
+            receiver: receiver.clone(),
+        });
         self
     }
 

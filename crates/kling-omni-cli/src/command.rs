@@ -4,6 +4,7 @@ mod batch;
 mod check;
 mod completions;
 mod download;
+mod file_args;
 mod generate;
 mod list;
 mod listen;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::Args;
 use kling_omni::polling::TaskDurations;
-use kling_omni::spend::SpendGuard;
 use kling_omni::{
     ApiKey, Charged, Client, ClientBuilder, Error, ErrorKind, Host, Task, accept_malformed_headers,
 };
@@ -73,20 +72,20 @@ impl ConnectArgs {
 
     /// Builds a client for the service, or starts a sandbox. Sends nothing to the service.
     pub(crate) async fn open(&self, faults: SeededFaultArgs) -> Result<Connection, Failure> {
-        self.open_limited(faults, SpendGuard::new()).await
+        self.open_with(faults, |client| client).await
     }
 
-    /// Like [`open`](Self::open), with a client whose creates a guard counts and limits.
-    pub(crate) async fn open_limited(
+    /// Like [`open`](Self::open), with more settings of the client.
+    pub(crate) async fn open_with(
         &self,
         faults: SeededFaultArgs,
-        guard: SpendGuard,
+        settings: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Connection, Failure> {
         if !self.sandbox {
             if !faults.is_empty() {
                 return Err(Failure::usage("--fault needs --sandbox"));
             }
-            let opened = self.open_service(guard);
+            let opened = self.open_service(settings);
             return opened.map_err(|failure| match failure.exit() {
                 Exit::Access => failure.adding_help("or try it with --sandbox"),
                 _ => failure,
@@ -97,7 +96,7 @@ impl ConnectArgs {
                 "--sandbox cannot be used with --host or --base-url",
             ));
         }
-        Connection::to_sandbox(faults, guard).await
+        Connection::to_sandbox(faults, settings).await
     }
 
     /// Builds a client for the service, for commands about existing tasks.
@@ -108,11 +107,14 @@ impl ConnectArgs {
             )
             .with_help(sandbox_help()));
         }
-        self.open_service(SpendGuard::new())
+        self.open_service(|client| client)
     }
 
-    fn open_service(&self, guard: SpendGuard) -> Result<Connection, Failure> {
-        let mut builder = self.with_key()?.user_agent(user_agent()).spend_guard(guard);
+    fn open_service(
+        &self,
+        settings: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Connection, Failure> {
+        let mut builder = settings(self.with_key()?.user_agent(user_agent()));
         let mut options = ConnectionOptions::new();
         if let Some(host) = self.host {
             builder = builder.host(host);
@@ -153,7 +155,10 @@ impl ConnectArgs {
 }
 
 impl Connection {
-    async fn to_sandbox(faults: SeededFaultArgs, guard: SpendGuard) -> Result<Self, Failure> {
+    async fn to_sandbox(
+        faults: SeededFaultArgs,
+        settings: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, Failure> {
         let has_faults = !faults.is_empty();
         let sandbox = faults
             .add_to(Sandbox::builder().task_time(SANDBOX_TASK_TIME))
@@ -170,13 +175,12 @@ impl Connection {
         let http = http.build().map_err(|error| {
             Failure::unexpected("cannot build the HTTP client").with_cause(error)
         })?;
-        let client = Client::builder()
+        let client = settings(Client::builder())
             .api_key(ApiKey::new(sandbox.api_key())?)
             .base_url(sandbox.base_url())
             .http_client(http.clone())
             .upload_client(http.clone())
             .download_client(http)
-            .spend_guard(guard)
             .build()?;
         report::say("sandbox: simulating the service in this process (no network, no charge)");
         if has_faults {
@@ -211,6 +215,11 @@ impl Connection {
 
     pub(crate) fn is_sandbox(&self) -> bool {
         self.sandbox.is_some()
+    }
+
+    /// Returns the webhook secret of the sandbox of this process.
+    pub(crate) fn sandbox_webhook_secret(&self) -> Option<&str> {
+        self.sandbox.as_ref().map(Sandbox::webhook_secret)
     }
 
     /// Returns the command that continues with a task, which resumes the journal if there is one. Returns `None` if the

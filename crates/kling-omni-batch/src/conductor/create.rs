@@ -54,7 +54,11 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
         shared.ledger.change_item(change).await?;
         return Ok(CreateResult::Done);
     }
-    let request = match item.request.to_request(&item.uploads.urls) {
+    let stored = match &shared.options.webhook {
+        Some(webhook) => webhook.add_to(&item.request)?,
+        None => item.request.clone(),
+    };
+    let request = match stored.to_request(&item.uploads.urls) {
         Ok(request) => request,
         Err(problem) => {
             let error = ItemError {
@@ -179,7 +183,10 @@ async fn reconcile(
         let reconciled = journal.reconcile(&shared.client, |search| {
             let known = &shared.known.known;
             let search = search.known_tasks(known).settle_time(settle_time);
-            let search = search.other_creates(others.clone());
+            let mut search = search.other_creates(others.clone());
+            if let Some(webhook) = &shared.options.webhook {
+                search = search.webhook(&webhook.receiver);
+            }
             // An undecided attempt had its time, and does not keep the others waiting.
             match attempt.state {
                 AttemptState::Undecided => search,

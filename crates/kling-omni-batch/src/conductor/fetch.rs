@@ -111,6 +111,10 @@ pub(super) async fn wait(shared: &RunContext, in_flight: InFlight) -> BatchResul
     if let Some(schedule) = &shared.options.poll_schedule {
         wait = wait.schedule(schedule.clone());
     }
+    let webhook = shared.options.webhook.as_ref();
+    if let Some(receiver) = webhook.and_then(|webhook| webhook.receiver_for(&item.request)) {
+        wait = wait.webhook(receiver);
+    }
     let waited = wait.await;
     let reason = Reason::default();
     if let Err(error) = &waited {

@@ -213,7 +213,10 @@ async fn upload(shared: &RunContext, item: &BatchItem) -> Result<ItemUploads, St
     let (path, writable) = (item.path.clone(), Arc::clone(&shared.writable));
     run_blocking(move || check_path(&path, &writable)).await?;
     let report = shared.client.preflight(request.clone());
-    let report = report.checks(shared.options.media_checks).await;
+    let report = report
+        .checks(shared.options.media_checks)
+        .allow_private_networks(shared.options.allow_private_networks)
+        .await;
     if let Some(finding) = report.findings().iter().find(|finding| finding.is_error()) {
         return Err(invalid(finding.to_string()));
     }

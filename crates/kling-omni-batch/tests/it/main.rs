@@ -21,3 +21,4 @@ mod secrets;
 mod soak;
 #[cfg(unix)]
 mod two_processes;
+mod webhooks;

@@ -22,6 +22,7 @@ mod settle;
 mod show;
 mod spend_args;
 mod status;
+mod webhook_args;
 
 use clap::{Args, Subcommand};
 

@@ -1,7 +1,6 @@
 //! `generate`: creates a task, waits for it and saves its video.
 
 mod account_tasks;
-mod files;
 mod journalled;
 
 use std::pin::pin;
@@ -9,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use files::FileArgs;
 use journalled::JournalArgs;
 use kling_omni::preflight::PreflightReport;
 use kling_omni::request::Route;
@@ -18,6 +16,7 @@ use kling_omni::{Charged, Create, Mode, Task, Tier};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::file_args::FileArgs;
 use crate::choice::one_of;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;

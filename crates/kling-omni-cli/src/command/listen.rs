@@ -23,12 +23,12 @@ use tokio::sync::mpsc;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::{duration, input, report};
-use delivery_handler::DeliveryHandler;
+pub(super) use delivery_handler::DeliveryHandler;
 use event::EventPrinter;
 use forward::{ForwardArgs, Forwarder};
 use saved::DeliveryFile;
-use secrets::SecretArgs;
-use server::Server;
+pub(super) use secrets::SecretArgs;
+pub(super) use server::Server;
 use until::{UntilArgs, UntilCondition};
 
 /// The maximum size of a body, in bytes. A delivery has less than 1 KiB.
@@ -90,7 +90,7 @@ signature; duplicates are forwarded, too. Forwarding is retried only if no conne
 reported to the service, which may deliver again.";
 
 /// The result of the command, when it stops without an interrupt.
-type ListenResult = Result<(), Failure>;
+pub(super) type ListenResult = Result<(), Failure>;
 
 pub(super) async fn run(args: ListenArgs) -> Result<(), Failure> {
     // Before the first output, so a reader of it can interrupt the program.

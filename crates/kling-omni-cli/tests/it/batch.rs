@@ -1,6 +1,7 @@
 //! Batches: `batch run` and the commands beside it.
 
 mod checking;
+mod checking_media;
 mod continuing;
 #[cfg(unix)]
 mod controlling;
@@ -15,6 +16,7 @@ mod in_postgres;
 mod interrupting;
 mod readme;
 mod stable_names;
+mod webhooks;
 
 use std::fs;
 use std::time::Duration;

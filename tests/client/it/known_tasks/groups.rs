@@ -105,7 +105,7 @@ async fn new_task_that_other_creates_may_have_made_is_ambiguous() {
         refresh(&known, &client).await;
         create(&client, &known).await;
         refresh(&known, &client).await;
-        let other = lose(&account, Fate::RequestLost, &client, &known).await;
+        let other = lose(&account, AccountAnswer::RequestLost, &client, &known).await;
         if had_time {
             clock.advance(SETTLED);
         }
@@ -113,7 +113,7 @@ async fn new_task_that_other_creates_may_have_made_is_ambiguous() {
             account.remove_oldest();
         }
         refresh(&known, &client).await;
-        let unconfirmed = lose(&account, Fate::ResponseLost, &client, &known).await;
+        let unconfirmed = lose(&account, AccountAnswer::ResponseLost, &client, &known).await;
         let made = account.newest();
         // A client that sent neither of them.
         let client = client_of(&account, &clock).build().unwrap();

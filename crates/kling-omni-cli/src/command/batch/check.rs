@@ -9,6 +9,7 @@ use kling_omni::request::MediaSource;
 use kling_omni::validation::Severity;
 use kling_omni_batch::manifest::{Manifest, ManifestReport, ManifestTotals, RowFindings};
 
+use super::super::file_args::FileArgs;
 use super::explain::explain_manifest;
 use super::manifest_args::ManifestArgs;
 use super::spend_args::{SpendArgs, SpendLimit, count};
@@ -25,6 +26,9 @@ pub(super) struct BatchCheckArgs {
     manifest: ManifestArgs,
 
     #[command(flatten)]
+    files: FileArgs,
+
+    #[command(flatten)]
     spend: SpendArgs,
 
     /// Print one JSON object with totals and findings
@@ -35,7 +39,7 @@ pub(super) struct BatchCheckArgs {
 pub(super) async fn run(args: BatchCheckArgs) -> Result<(), Failure> {
     let limit = args.spend.limit()?;
     let manifest = args.manifest.open(limit.guard.clone())?;
-    let checked = check_rows(&manifest).await?;
+    let checked = check_rows(&manifest, &args.files).await?;
     let refused = refused_rows(&checked, args.manifest.deny_warnings);
     if args.json {
         report::json_line(&checked)?;
@@ -63,27 +67,34 @@ fn refused_rows(checked: &ManifestReport, denies_warnings: bool) -> usize {
     checked.findings.iter().filter(is_refused).count()
 }
 
-/// Checks all rows, and inspects their local files. Sends nothing.
-pub(super) async fn check_rows(manifest: &Manifest) -> Result<ManifestReport, Failure> {
+/// Checks all rows, and inspects their images and videos. Sends nothing to the service.
+pub(super) async fn check_rows(
+    manifest: &Manifest,
+    files: &FileArgs,
+) -> Result<ManifestReport, Failure> {
     let mut checked = manifest.check().map_err(explain_manifest)?;
     let rows = manifest.rows().map_err(explain_manifest)?;
-    let with_files = rows.flatten().filter(|row| {
+    let checks = files.checks();
+    let with_media = rows.flatten().filter(|row| {
         let media = row.request.media();
-        media.iter().any(|(_, source)| is_file(source))
+        let mut sources = media.iter().map(|(_, source)| source);
+        sources.any(|source| matches!(source, MediaSource::File(_)) || checks == MediaChecks::All)
     });
-    let inspections = with_files.map(|row| async move {
-        let preflight = Preflight::new(row.request.clone()).checks(MediaChecks::Local);
-        (preflight.await, row)
+    let inspections = with_media.map(|row| async move {
+        for (field, source) in row.request.media() {
+            files.refuse_file(&format!("row {}, {field}", row.number), &source)?;
+        }
+        let preflight = Preflight::new(row.request.clone())
+            .checks(checks)
+            .allow_private_networks(files.allows_private_networks());
+        Ok::<_, Failure>((preflight.await, row))
     });
     let mut inspections = stream::iter(inspections).buffered(MAX_CONCURRENT);
-    while let Some((inspected, row)) = inspections.next().await {
+    while let Some(inspected) = inspections.next().await {
+        let (inspected, row) = inspected?;
         checked.add(&row, inspected.findings());
     }
     Ok(checked)
-}
-
-fn is_file(source: &MediaSource) -> bool {
-    matches!(source, MediaSource::File(_))
 }
 
 /// Prints the findings, and fails if a row cannot be run. Nothing was sent.

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kling_omni_batch::Batches;
+use kling_omni::request::MediaSource;
+use kling_omni_batch::ledger::ItemQuery;
+use kling_omni_batch::{Batches, ItemState};
 
+use super::super::file_args::FileArgs;
 use super::check::{check_rows, refuse_errors};
 use super::explain::{explain, not_charged};
 use super::ledger_args::{self, LedgerArgs};
@@ -67,9 +70,13 @@ pub(super) async fn run(
         sample,
         settings,
     } = args;
+    input::refuse_sharing(settings.webhook.uses_of_stdin()).map_err(not_charged)?;
     let limit = settings.spend.limit().map_err(not_charged)?;
     let manifest = rows.open(limit.guard.clone())?;
-    refuse_errors(&check_rows(&manifest).await?, rows.deny_warnings)?;
+    refuse_errors(
+        &check_rows(&manifest, &settings.files).await?,
+        rows.deny_warnings,
+    )?;
     let ledger = LedgerArgs {
         out: Some(out.clone()),
         db,
@@ -110,6 +117,7 @@ pub(super) async fn resume(
     let limit = settings.spend.limit().map_err(not_charged)?;
     let batches = ledger.open().await?;
     let name = ledger.find(&batches, name).await?;
+    refuse_files(&batches, &name, &settings.files).await?;
     let batch = RunSession {
         batches,
         name,
@@ -119,6 +127,35 @@ pub(super) async fn resume(
         rows: None,
     };
     batch.run(connect, verbose).await
+}
+
+/// Fails if an item has a local file that is still to be uploaded, and files are uploaded nowhere.
+async fn refuse_files(batches: &Batches, name: &str, files: &FileArgs) -> Result<(), Failure> {
+    let refuse = async {
+        let batch = batches.ledger().batch(name).await.map_err(explain)?;
+        let mut query = ItemQuery {
+            states: vec![ItemState::Planned],
+            ..ItemQuery::new(batch.id)
+        };
+        loop {
+            let items = batches.ledger().items(query.clone()).await;
+            let items = items.map_err(explain)?;
+            let Some(last) = items.last() else {
+                return Ok(());
+            };
+            query.from = last.position + 1;
+            for item in &items {
+                for (field, path) in item.request.files() {
+                    let place = format!("item {:?}, {field}", item.key);
+                    files.refuse_file(&place, &MediaSource::File(path.clone()))?;
+                }
+            }
+        }
+    };
+    match files.refuses_files() {
+        true => refuse.await.map_err(not_charged),
+        false => Ok(()),
+    }
 }
 
 /// Fails if another batch of the ledger has its videos in the same folder: its results would be replaced.

@@ -8,7 +8,9 @@ use clap::Args;
 use kling_omni::polling::PollSchedule;
 use kling_omni_batch::RunOptions;
 
+use super::super::file_args::FileArgs;
 use super::spend_args::SpendArgs;
+use super::webhook_args::WebhookArgs;
 use crate::faults::SeededFaultArgs;
 use crate::next::CommandOption;
 use crate::task_runner::{SANDBOX_POLL_INTERVAL, poll_interval_help};
@@ -32,7 +34,13 @@ pub(super) struct RunSettings {
     retry_failed: u32,
 
     #[command(flatten)]
+    pub(super) files: FileArgs,
+
+    #[command(flatten)]
     pub(super) spend: SpendArgs,
+
+    #[command(flatten)]
+    pub(super) webhook: WebhookArgs,
 
     /// Do not ask before something is paid for
     #[arg(short, long, help_heading = "Cost")]
@@ -64,6 +72,8 @@ impl RunSettings {
         let mut options = RunOptions::default()
             .in_flight(self.in_flight.get())
             .retry_failed(self.retry_failed)
+            .media_checks(self.files.checks())
+            .allow_private_networks(self.files.allows_private_networks())
             .on_step(|step| async move { failpoint::block_at(&step) });
         if let Some(rate) = &self.rate {
             options = options.create_interval(rate.interval);
@@ -86,9 +96,13 @@ impl RunSettings {
         self.retry_failed
     }
 
-    /// Returns the options of the same run.
-    pub(super) fn command_options(&self) -> Vec<CommandOption> {
-        let mut options = Vec::new();
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
+    /// Returns the flags and the options of the same run.
+    pub(super) fn command_options(&self) -> (Vec<&'static str>, Vec<CommandOption>) {
+        let (flags, mut options) = self.files.command_options();
         if self.in_flight != DEFAULT_IN_FLIGHT {
             options.push(("--in-flight", self.in_flight.to_string().into()));
         }
@@ -109,7 +123,8 @@ impl RunSettings {
                 .into_iter()
                 .filter_map(|(name, time)| Some((name, duration::text(time?).into()))),
         );
-        options
+        options.extend(self.webhook.command_options());
+        (flags, options)
     }
 }
 

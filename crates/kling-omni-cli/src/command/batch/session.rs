@@ -17,6 +17,7 @@ use super::run_events::BatchEvent;
 use super::run_settings::RunSettings;
 use super::run_view::{DRAW_INTERVAL, RunView, name_files};
 use super::spend_args::{SpendLimit, count};
+use super::webhook_args::WebhookServer;
 use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
@@ -40,8 +41,11 @@ impl RunSession {
         let is_known = left.is_some();
         self.limit.guard = self.limit.guard.with_spent(spent);
         let faults = self.settings.faults.clone();
-        let connection = connect.open_limited(faults, self.limit.guard.clone()).await;
-        let connection = connection.map_err(not_charged)?;
+        let connection = connect.open_with(faults, |client| {
+            let client = self.settings.files.set_on_client(client);
+            client.spend_guard(self.limit.guard.clone())
+        });
+        let connection = connection.await.map_err(not_charged)?;
         if let Some(rows) = self.rows.take() {
             let name = is_known.then_some(self.name.as_str());
             let new = rows.add_to(&mut planned, &self.batches, name).await?;
@@ -92,7 +96,10 @@ impl RunSession {
         }
         // Before the first request, so a signal that follows is not lost.
         let interrupts = Interrupts::listen();
-        let run = match self.start(&connection).await {
+        let settings = &self.settings;
+        let webhooks = settings.webhook.listen(&connection, settings.in_flight());
+        let webhooks = webhooks.await.map_err(not_charged)?;
+        let run = match self.start(&connection, webhooks.as_ref()).await {
             Ok(run) => run,
             Err(BatchError::InUse { .. }) if status.state == BatchState::Paused => {
                 let resumed = self.batches.resume(&self.name).await;
@@ -107,6 +114,9 @@ impl RunSession {
             None => return Err(self.interrupted_twice(&connection).await),
         };
         let ended = run.await;
+        if let Some(webhooks) = webhooks {
+            webhooks.stop().await;
+        }
         connection.save_durations();
         match ended {
             Ok(status) => self.end(&connection, status, &early, Some(view)).await,
@@ -181,8 +191,15 @@ impl RunSession {
         })
     }
 
-    async fn start(&self, connection: &Connection) -> Result<BatchRun, BatchError> {
-        let options = self.settings.to_options(connection.is_sandbox());
+    async fn start(
+        &self,
+        connection: &Connection,
+        webhooks: Option<&WebhookServer>,
+    ) -> Result<BatchRun, BatchError> {
+        let mut options = self.settings.to_options(connection.is_sandbox());
+        if let Some(webhooks) = webhooks {
+            options = webhooks.set_on(options);
+        }
         let options = options
             .results(self.results())
             .spend_guard(self.limit.guard.clone());
@@ -238,12 +255,13 @@ impl RunSession {
     /// Returns the command that continues this run. A sandbox ends with its run.
     fn resume_command(&self, connection: &Connection) -> Option<String> {
         let mut options = self.ledger.options();
-        options.extend(self.settings.command_options());
+        let (flags, settings) = self.settings.command_options();
+        options.extend(settings);
         (!connection.is_sandbox()).then(|| {
             connection.command(NextCommand::Batch {
                 verb: "resume",
                 operands: &[&self.name],
-                flags: &[],
+                flags: &flags,
                 options: &options,
             })
         })

@@ -15,11 +15,11 @@ use super::until::UntilCondition;
 use super::{ListenResult, MAX_BODY_SIZE};
 use crate::failure::Failure;
 
-pub(super) struct DeliveryHandler {
+pub(in crate::command) struct DeliveryHandler {
     receiver: WebhookReceiver,
     forwarder: Option<Forwarder>,
     file: Option<Mutex<DeliveryFile>>,
-    printer: EventPrinter,
+    printer: Option<EventPrinter>,
     condition: Option<UntilCondition>,
     authentic: AtomicU64,
     rejected: AtomicU64,
@@ -43,14 +43,24 @@ impl DeliveryHandler {
         printer: EventPrinter,
         condition: Option<UntilCondition>,
     ) -> Self {
+        let receiver = WebhookReceiver::builder(verifier).max_body_size(MAX_BODY_SIZE);
         Self {
-            receiver: WebhookReceiver::builder(verifier)
-                .max_body_size(MAX_BODY_SIZE)
-                .build(),
             forwarder,
             file: file.map(Mutex::new),
-            printer,
+            printer: Some(printer),
             condition,
+            ..Self::without_output(receiver.build())
+        }
+    }
+
+    /// Passes deliveries to a receiver, and counts them.
+    pub(in crate::command) fn without_output(receiver: WebhookReceiver) -> Self {
+        Self {
+            receiver,
+            forwarder: None,
+            file: None,
+            printer: None,
+            condition: None,
             authentic: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
         }
@@ -69,7 +79,10 @@ impl DeliveryHandler {
     /// Counts and prints a rejected request.
     pub(super) fn log_rejected(&self, rejected: &RejectedRequest) -> Result<(), Failure> {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        self.printer.print_rejected(rejected)
+        match &self.printer {
+            Some(printer) => printer.print_rejected(rejected),
+            None => Ok(()),
+        }
     }
 
     /// Saves, forwards and prints a delivery. It is saved first, so no delivery is lost that was answered with success,
@@ -99,12 +112,14 @@ impl DeliveryHandler {
         let status = forwarded
             .as_ref()
             .map_or(StatusCode::OK, ForwardResult::status);
-        self.printer.print_delivery(&HandledDelivery {
-            received: &received,
-            received_at,
-            forwarded: forwarded.as_ref(),
-            status: self.printer.has_sender().then_some(status),
-        })?;
+        if let Some(printer) = &self.printer {
+            printer.print_delivery(&HandledDelivery {
+                received: &received,
+                received_at,
+                forwarded: forwarded.as_ref(),
+                status: printer.has_sender().then_some(status),
+            })?;
+        }
         let result = match &received {
             Received::Accepted(delivery) => self
                 .condition
@@ -120,7 +135,7 @@ impl DeliveryHandler {
     }
 
     /// Returns the number of authentic deliveries and rejected requests, as text.
-    pub(super) fn summary(&self) -> String {
+    pub(in crate::command) fn summary(&self) -> String {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         format!(
             "{} authentic deliveries, rejected {}",

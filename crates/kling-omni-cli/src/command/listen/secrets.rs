@@ -7,14 +7,14 @@ use kling_omni::webhook::{Secret, Verifier};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::next::{ConnectionOptions, NextCommand};
+use crate::next::{CommandOption, ConnectionOptions, NextCommand};
 use crate::{environment, input};
 
 /// The variable that is read by default.
 pub(super) const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
 
 #[derive(Args, Debug)]
-pub(super) struct SecretArgs {
+pub(in crate::command) struct SecretArgs {
     /// Read a webhook secret from this environment variable; may be repeated [default: KLING_OMNI_WEBHOOK_SECRET]
     #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
@@ -28,17 +28,30 @@ pub(super) struct SecretArgs {
 const MAX_FILE_SIZE: u64 = 64 * 1024;
 
 /// At least one secret.
-pub(super) struct Secrets {
+pub(in crate::command) struct Secrets {
     first: Secret,
     others: Vec<Secret>,
 }
 
 impl SecretArgs {
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+    /// Whether no option is given.
+    pub(in crate::command) fn is_empty(&self) -> bool {
+        self.secret_env.is_empty() && self.secret_file.is_empty()
+    }
+
+    /// Returns the options with the same meaning.
+    pub(in crate::command) fn command_options(&self) -> impl Iterator<Item = CommandOption> {
+        let variables = self.secret_env.iter();
+        let variables = variables.map(|name| ("--secret-env", name.into()));
+        let files = self.secret_file.iter();
+        variables.chain(files.map(|path| ("--secret-file", path.into())))
+    }
+
+    pub(in crate::command) fn files(&self) -> impl Iterator<Item = &Path> {
         self.secret_file.iter().map(PathBuf::as_path)
     }
 
-    pub(super) fn read(&self) -> Result<Secrets, Failure> {
+    pub(in crate::command) fn read(&self) -> Result<Secrets, Failure> {
         let mut secrets = Vec::new();
         for name in &self.secret_env {
             secrets.push(from_variable("--secret-env", name)?);
@@ -46,7 +59,7 @@ impl SecretArgs {
         for path in &self.secret_file {
             secrets.extend(from_file("--secret-file", path)?);
         }
-        if self.secret_env.is_empty() && self.secret_file.is_empty() {
+        if self.is_empty() {
             secrets.push(read_variable(VARIABLE, VARIABLE)?);
         }
         let mut secrets = secrets.into_iter();
@@ -65,7 +78,7 @@ impl Secrets {
         &self.first
     }
 
-    pub(super) fn into_verifier(self) -> Verifier {
+    pub(in crate::command) fn into_verifier(self) -> Verifier {
         let first = Verifier::new(self.first);
         self.others.into_iter().fold(first, Verifier::add_secret)
     }

@@ -37,13 +37,13 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// The delay after a failed accept, such as when the process has too many open files.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-pub(super) struct Server {
+pub(in crate::command) struct Server {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Server {
-    pub(super) async fn bind(address: IpAddr, port: u16) -> Result<Self, Failure> {
+    pub(in crate::command) async fn bind(address: IpAddr, port: u16) -> Result<Self, Failure> {
         let requested = SocketAddr::new(address, port);
         let bound = async {
             let listener = TcpListener::bind(requested).await?;
@@ -57,12 +57,12 @@ impl Server {
         })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(in crate::command) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Serves until `until` completes, then finishes the deliveries in flight.
-    pub(super) async fn run(
+    pub(in crate::command) async fn run(
         self,
         handler: Arc<DeliveryHandler>,
         results: Sender<ListenResult>,

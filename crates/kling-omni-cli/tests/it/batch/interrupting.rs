@@ -1,5 +1,6 @@
 //! Ctrl-C during a run.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{about, counts, one_second, program, videos, write_many};
@@ -108,4 +109,19 @@ fn watching_ends_and_the_run_goes_on() {
     watching.end().expect(130);
     running.end().expect(0);
     assert_eq!(videos(&service).len(), 4);
+}
+
+#[test]
+fn watching_prints_a_status_only_when_it_changes() {
+    // The status is read several times while the task runs.
+    let service = Service::start(|builder| builder.task_time(Duration::from_secs(4)));
+    write_many(&service, 1);
+    let mut running = program(&service, "").start();
+    running.until("row-1: task ");
+    let watched = about(&service, "status --watch").expect(0);
+    running.end().expect(0);
+    let printed: Vec<_> = watched.stdout.lines().collect();
+    let distinct: BTreeSet<_> = printed.iter().collect();
+    assert_eq!(printed.len(), distinct.len(), "{watched}");
+    assert!(printed.len() >= 2, "{watched}");
 }

@@ -1,16 +1,17 @@
-//! The local files of a request: the preflight before paying, and the upload.
+//! The options about images and videos: the checks before paying, and the upload of local files.
 
 use std::str::FromStr;
 
 use clap::Args;
-use kling_omni::Create;
 use kling_omni::preflight::{MediaChecks, Preflight, PreflightReport};
 use kling_omni::request::{MediaField, MediaSource, Route};
 #[cfg(feature = "object-store")]
 use kling_omni::upload::ObjectStoreUploader;
+use kling_omni::{ClientBuilder, Create};
 
 use crate::failure::Failure;
 use crate::media;
+use crate::next::CommandOption;
 use crate::progress::Progress;
 use crate::request::{self, Request};
 
@@ -41,9 +42,9 @@ enum UploadTo {
     /// To the service itself.
     #[default]
     Service,
-    /// To a bucket of the user.
+    /// To a bucket of the user, with its URL.
     #[cfg(feature = "object-store")]
-    Bucket(ObjectStoreUploader),
+    Bucket(ObjectStoreUploader, String),
     /// Nowhere: only URLs are accepted.
     None,
 }
@@ -58,7 +59,7 @@ impl FromStr for UploadTo {
             "none" => Ok(Self::None),
             #[cfg(feature = "object-store")]
             url if url.starts_with("s3:") => ObjectStoreUploader::from_url(url)
-                .map(Self::Bucket)
+                .map(|bucket| Self::Bucket(bucket, url.to_owned()))
                 .map_err(|error| match error.help() {
                     Some(help) => format!("{}: {help}", error.summary()),
                     None => error.summary().to_owned(),
@@ -82,13 +83,8 @@ impl FileArgs {
         for (field, source) in checked.media() {
             self.check_upload(field, &source)?;
         }
-        let checks = match (self.no_preflight, self.check_urls) {
-            (true, _) => MediaChecks::Off,
-            (false, true) => MediaChecks::All,
-            (false, false) => MediaChecks::Local,
-        };
         let preflight = Preflight::new(checked.clone())
-            .checks(checks)
+            .checks(self.checks())
             .route(route.unwrap_or_default())
             .allow_private_networks(self.allow_private_networks);
         let report = preflight.await;
@@ -108,13 +104,64 @@ impl FileArgs {
             return Err(Failure::file(format!("{option}: file {source} not found"))
                 .with_help(media::URL_HELP));
         }
-        match &self.upload {
-            Some(UploadTo::None) => Err(Failure::usage(format!(
-                "{option}: local file {source} cannot be used with --upload none"
-            ))
-            .with_help("remove --upload none, or give a URL")),
-            _ => Ok(()),
+        self.refuse_file(&option, source)
+    }
+
+    /// Whether files are uploaded nowhere.
+    pub(super) fn refuses_files(&self) -> bool {
+        matches!(self.upload, Some(UploadTo::None))
+    }
+
+    /// Fails for a local file if files are uploaded nowhere.
+    pub(super) fn refuse_file(&self, place: &str, source: &MediaSource) -> Result<(), Failure> {
+        if !self.refuses_files() || !matches!(source, MediaSource::File(_)) {
+            return Ok(());
         }
+        let message = format!("{place}: local file {source} cannot be used with --upload none");
+        Err(Failure::usage(message).with_help("remove --upload none, or give a URL"))
+    }
+
+    /// Which images and videos are inspected.
+    pub(super) fn checks(&self) -> MediaChecks {
+        match (self.no_preflight, self.check_urls) {
+            (true, _) => MediaChecks::Off,
+            (false, true) => MediaChecks::All,
+            (false, false) => MediaChecks::Local,
+        }
+    }
+
+    pub(super) fn allows_private_networks(&self) -> bool {
+        self.allow_private_networks
+    }
+
+    /// Sets where a client uploads files.
+    pub(super) fn set_on_client(&self, client: ClientBuilder) -> ClientBuilder {
+        match &self.upload {
+            #[cfg(feature = "object-store")]
+            Some(UploadTo::Bucket(bucket, _)) => client.uploader(bucket.clone()),
+            _ => client,
+        }
+    }
+
+    /// Returns the flags and the options with the same meaning.
+    pub(super) fn command_options(&self) -> (Vec<&'static str>, Vec<CommandOption>) {
+        let flags = [
+            ("--no-preflight", self.no_preflight),
+            ("--check-urls", self.check_urls),
+            ("--allow-private-networks", self.allow_private_networks),
+        ];
+        let flags = flags.into_iter().filter(|(_, is_set)| *is_set);
+        let upload = match &self.upload {
+            None | Some(UploadTo::Service) => None,
+            #[cfg(feature = "object-store")]
+            Some(UploadTo::Bucket(_, url)) => Some(url.as_str()),
+            Some(UploadTo::None) => Some("none"),
+        };
+        let upload = upload.map(|target| ("--upload", target.into()));
+        (
+            flags.map(|(flag, _)| flag).collect(),
+            upload.into_iter().collect(),
+        )
     }
 
     /// Configures the checks and the upload of a create, and passes on the preflight report.
@@ -137,7 +184,7 @@ impl FileArgs {
         };
         match &self.upload {
             #[cfg(feature = "object-store")]
-            Some(UploadTo::Bucket(bucket)) => create.uploader(bucket.clone()),
+            Some(UploadTo::Bucket(bucket, _)) => create.uploader(bucket.clone()),
             _ => create,
         }
     }
