@@ -177,8 +177,9 @@ impl JournalStore for AttemptStore {
         let has_task = new.attempt_state == AttemptState::Created;
         let append = self.ledger.append(self.lease.as_ref(), new.clone());
         match (&self.spool, &self.lease) {
-            (Some(spool), Some(lease)) if record.name() == "created" => {
-                spool.keep(lease.account, &new, append).await?;
+            (Some(spool), Some(lease)) if record.is_response() => {
+                let ledger = &*self.ledger;
+                spool.keep(ledger, lease.account, &new, append).await?;
             }
             _ => append.await?,
         }

@@ -57,6 +57,7 @@ impl Spool {
     /// Waits for an append to the ledger. `record` is on disk before that takes long, and until it is in the ledger.
     pub(crate) async fn keep(
         &self,
+        ledger: &dyn Ledger,
         account: AccountId,
         record: &NewRecord,
         append: impl Future<Output = BatchResult<()>>,
@@ -74,7 +75,7 @@ impl Spool {
             account,
             attempt: record.attempt,
             number: record.number,
-            task_id,
+            task_id: task_id.clone(),
             json: record.json.clone(),
         };
         match self.write(&path, &spooled) {
@@ -85,7 +86,16 @@ impl Spool {
             Ok(failed) => failed,
             Err(_) => append.await,
         };
-        if appended.is_ok() {
+        let is_in_ledger = match &appended {
+            Ok(()) => true,
+            // The run that has acquired the account may have found the task.
+            Err(BatchError::LeaseLost) => {
+                let found = has_task(ledger, record.attempt, &task_id).await;
+                found.unwrap_or(false)
+            }
+            Err(_) => false,
+        };
+        if is_in_ledger {
             self.remove(&path);
         }
         appended
@@ -168,8 +178,7 @@ impl Spool {
                 | BatchError::ItemIs { .. }
                 | BatchError::Forbidden { .. },
             ) => {
-                let records = ledger.records(attempt).await?;
-                if !records.iter().any(|record| record.contains(&task_id)) {
+                if !has_task(ledger, attempt, &task_id).await? {
                     tracing::error!(
                         path = %path.display(),
                         task.id = task_id,
@@ -184,4 +193,10 @@ impl Spool {
         self.remove(path);
         Ok(())
     }
+}
+
+/// Whether the ledger has a record of this task.
+async fn has_task(ledger: &dyn Ledger, attempt: AttemptId, task_id: &str) -> BatchResult<bool> {
+    let records = ledger.records(attempt).await?;
+    Ok(records.iter().any(|record| record.contains(task_id)))
 }

@@ -59,16 +59,45 @@ pub struct PostgresServer {
     data: PathBuf,
     port: u16,
     databases: AtomicU32,
+    is_shared: bool,
     watcher: Mutex<Option<Child>>,
 }
 
-/// An empty database of a server.
-#[derive(Clone, Debug)]
+/// A database of a server, empty at first. Dropped, another test may get it.
+#[derive(Debug)]
 pub struct PostgresDatabase {
     /// Its name.
     pub name: String,
     /// Where it is: `postgres://…`.
     pub url: String,
+    is_shared: bool,
+}
+
+/// Databases of the shared server that no test uses. To empty one is far cheaper than to create one: a new one has three
+/// hundred files.
+static UNUSED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Empties the database of the session.
+const RESET: &str = "
+    select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid();
+    do $$
+    declare name text;
+    begin
+        execute format('alter database %I reset all', current_database());
+        for name in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+            execute format('drop schema %I cascade', name);
+        end loop;
+        create schema public;
+    end
+    $$";
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        if self.is_shared {
+            UNUSED.lock().unwrap().push(std::mem::take(&mut self.name));
+        }
+    }
 }
 
 /// The user that runs the server for root, whom Postgres refuses.
@@ -86,7 +115,12 @@ impl PostgresServer {
     /// Panics without Postgres if `KLING_OMNI_NEEDS_POSTGRES` is set.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<PostgresServer>> = OnceLock::new();
-        SHARED.get_or_init(|| Self::create(Fsync::Off)).as_ref()
+        let start = || {
+            let mut server = Self::create(Fsync::Off)?;
+            server.is_shared = true;
+            Some(server)
+        };
+        SHARED.get_or_init(start).as_ref()
     }
 
     /// A server of its own for a test that stops it. As [`shared`](Self::shared), otherwise.
@@ -113,6 +147,7 @@ impl PostgresServer {
             data,
             port: free_port(),
             databases: AtomicU32::new(0),
+            is_shared: false,
             watcher: Mutex::new(None),
         };
         server.initialize(fsync);
@@ -149,12 +184,26 @@ impl PostgresServer {
 
     /// An empty database.
     pub fn new_database(&self) -> PostgresDatabase {
-        let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{number}");
-        self.query(SUPERUSER, &format!("create database {name}"));
+        let unused = match self.is_shared {
+            true => UNUSED.lock().unwrap().pop(),
+            false => None,
+        };
+        let name = match unused {
+            Some(name) => {
+                self.query(&name, RESET);
+                name
+            }
+            None => {
+                let number = self.databases.fetch_add(1, Ordering::Relaxed);
+                let name = format!("test_{number}");
+                self.query(SUPERUSER, &format!("create database {name}"));
+                name
+            }
+        };
         PostgresDatabase {
             url: self.url(self.port, &name),
             name,
+            is_shared: self.is_shared,
         }
     }
 

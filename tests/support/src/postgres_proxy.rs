@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -42,6 +42,8 @@ pub struct PostgresProxy {
 struct ProxyState {
     upstream: SocketAddr,
     fault: watch::Sender<PostgresFault>,
+    /// The fault that follows a cut.
+    next: Mutex<Option<PostgresFault>>,
     /// The commits since the fault was set.
     commits: AtomicUsize,
     cuts: AtomicUsize,
@@ -57,6 +59,7 @@ impl PostgresProxy {
         let shared = Arc::new(ProxyState {
             upstream: (Ipv4Addr::LOCALHOST, port).into(),
             fault: watch::channel(PostgresFault::Pass).0,
+            next: Mutex::new(None),
             commits: AtomicUsize::new(0),
             cuts: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
@@ -79,6 +82,12 @@ impl PostgresProxy {
     pub fn set(&self, fault: PostgresFault) {
         self.shared.commits.store(0, Ordering::SeqCst);
         self.shared.fault.send_replace(fault);
+    }
+
+    /// Sets a fault that cuts a commit, and the one that follows before another connection can be made.
+    pub fn set_with_next(&self, fault: PostgresFault, next: PostgresFault) {
+        *self.shared.next.lock().unwrap() = Some(next);
+        self.set(fault);
     }
 
     /// How many commits came since the fault was set.
@@ -229,6 +238,9 @@ async fn serve(mut client: TcpStream, shared: &ProxyState) -> io::Result<()> {
                         server.read_buf(&mut responses).await?;
                     }
                     if cut.is_some() {
+                        if let Some(next) = shared.next.lock().unwrap().take() {
+                            shared.fault.send_replace(next);
+                        }
                         shared.cuts.fetch_add(1, Ordering::SeqCst);
                         return Ok(());
                     }

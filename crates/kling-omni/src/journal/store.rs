@@ -4,7 +4,7 @@ use std::io;
 
 use async_trait::async_trait;
 
-use crate::journal::record::Record;
+use crate::journal::record::{KnownBy, Record};
 use crate::journal::state::State;
 
 /// Keeps the records of one [`Journal`](super::Journal): a file, rows of a database, or anything else that is durable.
@@ -105,6 +105,7 @@ pub struct StoredRecords {
 pub struct JournalRecord {
     json: String,
     name: &'static str,
+    is_response: bool,
     state: State,
 }
 
@@ -113,6 +114,13 @@ impl JournalRecord {
         Ok(Self {
             json: serde_json::to_string(record)?,
             name: record.name(),
+            is_response: matches!(
+                record,
+                Record::Created {
+                    known_by: KnownBy::Response,
+                    ..
+                }
+            ),
             state,
         })
     }
@@ -126,6 +134,12 @@ impl JournalRecord {
     /// `publishing` or `saved`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether the record has a task id from the response to a create. If it is lost, only the list has the id; a task that
+    /// [`Journal::reconcile`](super::Journal::reconcile) found can be found again.
+    pub fn is_response(&self) -> bool {
+        self.is_response
     }
 
     /// The state of the journal after this record, for a store that keeps columns beside the record.

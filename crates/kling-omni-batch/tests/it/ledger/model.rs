@@ -298,8 +298,13 @@ fn postgres_ledger_behaves_as_the_model() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
+    // One after the other.
+    let database = std::cell::Cell::new(None);
     check(15, async || {
-        let ledger = PostgresLedger::open(&server.new_database().url).await?;
+        database.set(None);
+        let new = server.new_database();
+        let ledger = PostgresLedger::open(&new.url).await?;
+        database.set(Some(new));
         Ok(Arc::new(ledger) as Arc<dyn Ledger>)
     });
 }

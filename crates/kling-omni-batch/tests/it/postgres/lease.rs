@@ -137,9 +137,10 @@ async fn create_is_not_sent_after_the_end_of_the_lease() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
+    let database = server.new_database();
     let bench = BatchBench::new(|sandbox| sandbox).await;
     let bench = BatchBench {
-        batches: Batches::open(&server.new_database().url).await.unwrap(),
+        batches: Batches::open(&database.url).await.unwrap(),
         ..bench
     };
     bench.import(1).await;

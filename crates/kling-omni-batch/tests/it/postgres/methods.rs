@@ -312,12 +312,8 @@ async fn commits_that_are_cut_are_read_back_later() {
         ] {
             let at = format!("{name}, {fault:?}, then no connection");
             let case = Case::new(server).await;
-            case.proxy.set(fault);
+            case.proxy.set_with_next(fault, PostgresFault::Reset);
             let opens = async {
-                while case.proxy.cuts() == 0 {
-                    tokio::task::yield_now().await;
-                }
-                case.proxy.set(PostgresFault::Reset);
                 while case.proxy.resets() == 0 {
                     tokio::task::yield_now().await;
                 }
@@ -359,7 +355,8 @@ async fn refused_connections_are_an_error_of_their_own() {
         return;
     };
     let proxy = PostgresProxy::start(server.port()).await;
-    let url = server.url(proxy.port(), &server.new_database().name);
+    let database = server.new_database();
+    let url = server.url(proxy.port(), &database.name);
     proxy.set(PostgresFault::Refuse);
     let opened = PostgresLedger::open(&url).await;
     assert!(

@@ -25,7 +25,7 @@ async fn run_through(
     };
     bench.import(ITEMS).await;
     let steps = AtomicUsize::new(0);
-    let name = database.name;
+    let name = database.name.clone();
     let happen = Arc::new(move |step| happen(step, &name));
     let options = RunOptions::default().on_step(move |_| {
         let (step, happen) = (steps.fetch_add(1, Ordering::Relaxed), Arc::clone(&happen));

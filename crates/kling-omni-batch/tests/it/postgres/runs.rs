@@ -45,7 +45,7 @@ async fn finish(at: &str, bench: &BatchBench, options: &RunOptions, items: usize
 
 /// The number of commits of a run, from its import on.
 async fn commits(server: &PostgresServer) -> usize {
-    let (proxy, bench) = proxied(server).await;
+    let (proxy, bench, _database) = proxied(server).await;
     proxy.set(PostgresFault::Pass);
     bench.import(ITEMS).await;
     finish(
@@ -58,11 +58,11 @@ async fn commits(server: &PostgresServer) -> usize {
     proxy.commits()
 }
 
-async fn proxied(server: &PostgresServer) -> (PostgresProxy, BatchBench) {
+async fn proxied(server: &PostgresServer) -> (PostgresProxy, BatchBench, PostgresDatabase) {
     let database = server.new_database();
     let proxy = PostgresProxy::start(server.port()).await;
     let bench = bench(server, proxy.port(), &database).await;
-    (proxy, bench)
+    (proxy, bench, database)
 }
 
 /// Cuts every n-th commit of a run once, before and after the server has it.
@@ -79,7 +79,7 @@ async fn cut_each_commit(every: usize) {
             PostgresFault::CutAfterCommit(count),
         ] {
             let at = format!("{fault:?} of {commits}");
-            let (proxy, bench) = proxied(server).await;
+            let (proxy, bench, _database) = proxied(server).await;
             bench.import(ITEMS).await;
             proxy.set(fault);
             finish(&at, &bench, &RunOptions::default().in_flight(2), ITEMS).await;
@@ -107,7 +107,7 @@ async fn database_is_slow() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
-    let (proxy, bench) = proxied(server).await;
+    let (proxy, bench, _database) = proxied(server).await;
     bench.import(1).await;
     proxy.set(PostgresFault::Delay(Duration::from_millis(10)));
     finish("slow", &bench, &RunOptions::default(), 1).await;
