@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{AccountId, AttemptId, KnownUpdate, Lease, Ledger, NewRecord};
@@ -20,6 +19,8 @@ use crate::state::{AttemptState, ItemState};
 
 /// How long a record may take before it is written to a file, too.
 const DELAY: Duration = Duration::from_secs(1);
+/// The extension of a file that is being written.
+const PARTIAL: &str = "part";
 
 /// The folder with the records of a ledger.
 #[derive(Clone, Debug)]
@@ -32,7 +33,6 @@ pub(crate) struct Spool {
 /// The content of a file.
 #[derive(Serialize, Deserialize)]
 struct SpooledRecord {
-    account: AccountId,
     attempt: AttemptId,
     number: u64,
     task_id: String,
@@ -49,9 +49,9 @@ impl Spool {
         Self { folder, ledger }
     }
 
-    fn path(&self, attempt: AttemptId, number: u64) -> PathBuf {
-        let name = format!("{}-{}-{number}.json", self.ledger, attempt.0);
-        self.folder.join(name)
+    /// What the names of the files of an account begin with.
+    fn prefix(&self, account: AccountId) -> String {
+        format!("{}-{}-", self.ledger, account.0)
     }
 
     /// Waits for an append to the ledger. `record` is on disk before that takes long, and until it is in the ledger.
@@ -70,9 +70,14 @@ impl Spool {
         if let Ok(Ok(())) = soon {
             return Ok(());
         }
-        let path = self.path(record.attempt, record.number);
+        let name = format!(
+            "{}{}-{}.json",
+            self.prefix(account),
+            record.attempt.0,
+            record.number
+        );
+        let path = self.folder.join(name);
         let spooled = SpooledRecord {
-            account,
             attempt: record.attempt,
             number: record.number,
             task_id: task_id.clone(),
@@ -107,10 +112,11 @@ impl Spool {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.create(&self.folder)?;
-        let mut file = NamedTempFile::new_in(&self.folder)?;
+        let partial = path.with_extension(PARTIAL);
+        let mut file = fs::File::create(&partial)?;
         file.write_all(serde_json::to_string(record)?.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)?;
         #[cfg(unix)]
         fs::File::open(&self.folder)?.sync_all()?;
         Ok(())
@@ -132,15 +138,21 @@ impl Spool {
         for file in files {
             let path = file.map_err(failed)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if !name.starts_with(&self.ledger) || !name.ends_with(".json") {
+            let extension = path.extension().unwrap_or_default();
+            if !name.starts_with(&self.prefix(lease.account)) {
+                continue;
+            }
+            // A process ended while it wrote it.
+            if extension == PARTIAL {
+                self.remove(&path);
+            }
+            if extension != "json" {
                 continue;
             }
             let content = fs::read(&path).map_err(BatchError::file("read", &path))?;
             let record: SpooledRecord = serde_json::from_slice(&content)
                 .map_err(|error| BatchError::file("read", &path)(error.into()))?;
-            if record.account == lease.account {
-                self.deliver_record(ledger, lease, &path, record).await?;
-            }
+            self.deliver_record(ledger, lease, &path, record).await?;
         }
         Ok(())
     }

@@ -74,8 +74,9 @@ impl PostgresLedger {
     ///
     /// # Errors
     ///
-    /// [`BatchError::NewerSchema`], [`BatchError::Unavailable`], and [`BatchError::Ledger`] if the URL is not valid or Postgres
-    /// refuses the connection.
+    /// [`BatchError::NewerSchema`](crate::BatchError::NewerSchema), [`BatchError::Unavailable`](crate::BatchError::Unavailable),
+    /// and [`BatchError::Ledger`](crate::BatchError::Ledger) if the URL is not valid or Postgres refuses the
+    /// connection.
     pub async fn open(url: &str) -> BatchResult<Self> {
         let options = connect::parse(url)?;
         let ledger = Self {

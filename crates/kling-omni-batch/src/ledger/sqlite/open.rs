@@ -3,9 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, Transaction, TransactionBehavior};
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::sql::{SqlFailure, migrate};
@@ -59,9 +59,7 @@ pub(super) fn open(path: &Path) -> BatchResult<OpenFile> {
             minimum: MIN_SQLITE.1,
         });
     }
-    create_private(path)
-        .map(drop)
-        .map_err(BatchError::file("open", path))?;
+    create_missing(path).map_err(BatchError::file("open", path))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
@@ -72,12 +70,28 @@ pub(super) fn open(path: &Path) -> BatchResult<OpenFile> {
     })
 }
 
-/// Opens a file, and creates it if it does not exist. SQLite gives its other files the same mode.
-fn create_private(path: &Path) -> std::io::Result<File> {
+/// Creates the file if it does not exist. SQLite gives its other files the same mode. One that exists is not opened: closing it
+/// would release the locks of other connections of this process.
+fn create_missing(path: &Path) -> std::io::Result<()> {
+    let mut options = private();
+    match options.write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Options that create files for the user alone.
+fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Opens a file, and creates it if it does not exist.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = private();
+    options.read(true).write(true).create(true).truncate(false);
     options.open(path)
 }
 
@@ -126,18 +140,32 @@ fn set_up(connection: &Connection, path: &Path) -> BatchResult<()> {
         path: path.to_owned(),
         problem: problem.to_owned(),
     };
-    let number = |query| {
-        let found: rusqlite::Result<i32> = connection.query_row(query, [], |row| row.get(0));
-        found.map_err(|error| failure(path, error))
+    // In one transaction: another process may create the ledger between two queries.
+    let identify = || {
+        let transaction = connection.unchecked_transaction()?;
+        let number = |query| transaction.query_row(query, [], |row| row.get::<_, i32>(0));
+        let tables = number("select count(*) from sqlite_schema")?;
+        Ok((number("pragma application_id")?, tables))
     };
-    let application = number("pragma application_id")?;
-    let tables = number("select count(*) from sqlite_schema")?;
+    let (application, tables) = identify().map_err(|error| failure(path, error))?;
     if application != APPLICATION_ID && (application != 0 || tables > 0) {
         return Err(damaged("it is the database of another program"));
     }
-    let journal_mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(|error| failure(path, error))?;
+    let start = Instant::now();
+    let switch = || {
+        connection
+            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))
+    };
+    let mut switched = switch();
+    // SQLite does not wait for another process that switches, too.
+    while let Err(error) = &switched
+        && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+        && start.elapsed() < BUSY_TIMEOUT
+    {
+        std::thread::sleep(Duration::from_millis(10));
+        switched = switch();
+    }
+    let journal_mode = switched.map_err(|error| failure(path, error))?;
     match journal_mode.eq_ignore_ascii_case("wal") {
         true => Ok(()),
         false => Err(damaged(

@@ -364,5 +364,8 @@ async fn refused_connections_are_an_error_of_their_own() {
         "{opened:?}"
     );
     proxy.set(PostgresFault::Pass);
-    PostgresLedger::open(&url).await.unwrap();
+    // The proxy listens again a moment later.
+    while let Err(error) = PostgresLedger::open(&url).await {
+        assert!(matches!(error, BatchError::Unavailable(_)), "{error:?}");
+    }
 }
