@@ -24,14 +24,21 @@ pub(crate) struct BatchBench {
     pub(crate) batches: Batches,
 }
 
+fn new_client(sandbox: &Sandbox, clock: &VirtualClock) -> Client {
+    let client = client(sandbox.base_url(), clock).max_retries(0);
+    client.build().unwrap()
+}
+
 impl BatchBench {
+    /// A client that knows of no create, as that of another process.
+    pub(crate) fn new_client(&self) -> Client {
+        new_client(&self.sandbox, &self.clock)
+    }
+
     pub(crate) async fn new(settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Self {
         let clock = VirtualClock::new();
         let sandbox = settings(sandbox(&clock).jitter(0.0)).start().await.unwrap();
-        let client = client(sandbox.base_url(), &clock)
-            .max_retries(0)
-            .build()
-            .unwrap();
+        let client = new_client(&sandbox, &clock);
         // Without any task, the service has no list, which proves nothing later.
         client
             .create(text("An older task").build().unwrap())

@@ -27,7 +27,7 @@ fn run_until_step(
     crashes: impl Fn(usize, &str) -> bool + Send + Sync + 'static,
 ) -> (Vec<String>, bool) {
     let path = bench.folder.path().join("batch.db");
-    let client = bench.client.clone();
+    let client = bench.new_client();
     let steps = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&steps);
     let ended = std::thread::spawn(move || {
