@@ -29,6 +29,7 @@ use crate::list::List;
 use crate::preflight::Preflight;
 use crate::request::IntoRequest;
 use crate::route::{Mode, Tier};
+use crate::spend::SpendGuard;
 #[cfg(feature = "raw")]
 use crate::transport;
 
@@ -332,6 +333,25 @@ impl Client {
     pub fn key_fingerprint(&self, salt: &[u8]) -> String {
         let digest = Sha256::new_with_prefix(salt);
         hex(digest.chain_update(self.inner().http.key.expose()))
+    }
+
+    /// Returns this client with another spend guard. Connections, limits and polling are shared with it.
+    ///
+    /// ```
+    /// use kling_omni::Client;
+    /// use kling_omni::spend::SpendGuard;
+    ///
+    /// # let client = Client::builder().api_key("key").build()?;
+    /// let guard = SpendGuard::new().max_tasks(10);
+    /// let limited = client.with_spend_guard(guard);
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_spend_guard(&self, guard: SpendGuard) -> Self {
+        Self {
+            context: Arc::new(self.context.with_spend(guard)),
+            uploader: self.uploader.clone(),
+        }
     }
 
     pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {

@@ -30,6 +30,17 @@ impl Context {
         }
     }
 
+    /// Returns the state of a client with another spend guard. All else is shared.
+    pub(crate) fn with_spend(&self, spend: SpendGuard) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            route: self.route,
+            replaced: Mutex::new(self.replaced()),
+            remote: Arc::clone(&self.remote),
+            spend: Some(spend),
+        }
+    }
+
     pub(crate) fn replaced(&self) -> Vec<CreateRoute> {
         let replaced = self.replaced.lock();
         replaced.unwrap_or_else(PoisonError::into_inner).clone()

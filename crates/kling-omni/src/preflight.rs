@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use media_probe::MediaInfo;
+use serde::{Deserialize, Serialize};
 
 pub use crate::preflight::inspect::{Inspect, Inspection, MediaRole, inspect};
 pub(crate) use crate::preflight::inspected_file::InspectedFile;
@@ -32,7 +33,8 @@ use crate::validation::{Finding, Severity};
 /// Which files of a request are inspected before a task is created.
 ///
 /// An inspection is free; a file that the service cannot use wastes a task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MediaChecks {
     /// No files.

@@ -22,6 +22,7 @@ mod price_table;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::engine::limits::spend::{Amount, InvalidAmount, Spent};
@@ -42,12 +43,48 @@ use crate::route::{Mode, Tier};
 /// A create is counted immediately before it is sent. It stays counted if it made a task or may have made one, and is
 /// subtracted if it certainly made none. The seconds of a create are its `duration`; where the request does not
 /// determine the length of the video, the maximum of its mode. See [`Request::max_seconds`].
-#[derive(Clone, Debug, Default)]
+///
+/// It is serialized as its limits and prices, without the count.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "SpendGuardFields", into = "SpendGuardFields")]
 #[must_use = "a guard does nothing until a client has it"]
 pub struct SpendGuard {
     limits: SpendLimits,
     prices: Option<Arc<PriceTable>>,
     count: SpendCount,
+}
+
+/// A guard as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpendGuardFields {
+    max_tasks: Option<u64>,
+    max_seconds: Option<u64>,
+    max_money: Option<Amount>,
+    prices: Option<PriceTable>,
+}
+
+impl From<SpendGuard> for SpendGuardFields {
+    fn from(guard: SpendGuard) -> Self {
+        Self {
+            max_tasks: guard.limits.tasks,
+            max_seconds: guard.limits.seconds,
+            max_money: guard.limits.money.map(|(max, _)| max),
+            prices: guard.prices.map(Arc::unwrap_or_clone),
+        }
+    }
+}
+
+impl From<SpendGuardFields> for SpendGuard {
+    fn from(fields: SpendGuardFields) -> Self {
+        let mut guard = Self::new();
+        guard.limits.tasks = fields.max_tasks;
+        guard.limits.seconds = fields.max_seconds;
+        match (fields.max_money, fields.prices) {
+            (Some(max), Some(prices)) => guard.max_money(max, prices),
+            _ => guard,
+        }
+    }
 }
 
 impl SpendGuard {

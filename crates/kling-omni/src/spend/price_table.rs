@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::engine::error::{Error, ErrorKind, Result};
@@ -36,15 +36,15 @@ use crate::route::{Mode, Tier};
 ///   [`Amount`].
 /// * A price with `reference_video` applies only to requests with a reference video, or only to those without, and takes
 ///   precedence over one without it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "PriceTableFields")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PriceTableFields", into = "PriceTableFields")]
 pub struct PriceTable {
     fields: PriceTableFields,
     /// The first moment at which the prices no longer apply.
     ends_at: SystemTime,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PriceTableFields {
     currency: String,
@@ -52,7 +52,7 @@ struct PriceTableFields {
     prices: Vec<Price>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Price {
     mode: Mode,
@@ -65,6 +65,12 @@ struct Price {
 impl Price {
     fn applies_to(&self) -> (Mode, Tier, Option<bool>) {
         (self.mode, self.tier, self.reference_video)
+    }
+}
+
+impl From<PriceTable> for PriceTableFields {
+    fn from(table: PriceTable) -> Self {
+        table.fields
     }
 }
 
