@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use kling_omni::journal::{JournalRecord, JournalStore, State, StoredRecords};
+use kling_omni::journal::{Journal, JournalRecord, JournalStore, State, StoredRecords};
 use kling_omni::polling::TaskStatus;
 use kling_omni::recovery::KnownTasks;
 
@@ -155,6 +155,15 @@ impl AttemptStore {
                 None => KnownUpdate::default(),
             },
         })
+    }
+}
+
+/// A ledger that does not take what became of a create ends the run: the next one settles the create.
+pub(crate) fn check_written(journal: &Journal) -> BatchResult<()> {
+    match journal.write_error() {
+        Some(error) if error.ends_with(&BatchError::Full.to_string()) => Err(BatchError::Full),
+        Some(error) => Err(BatchError::Ledger(error.into())),
+        None => Ok(()),
     }
 }
 

@@ -2,25 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_core::Stream;
 use futures_util::{TryStreamExt as _, stream};
-use kling_omni::Client;
 use kling_omni::journal::{Journal, State};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
 
 use crate::attempt_store::{AttemptStore, KnownStore, Reason};
-use crate::conductor::{Conductor, RunContext};
 use crate::error::{BatchError, BatchResult};
 use crate::failpoint::Failpoints;
 use crate::ledger::{Imported, ItemQuery, Ledger, NewItem, Reopening, ReportRow, SqliteLedger};
 use crate::report;
 use crate::results::ResultsFile;
-use crate::run::{BatchRun, Control};
-use crate::run_options::RunOptions;
-use crate::spool::Spool;
 use crate::state::{AttemptState, BatchState, ItemState};
 use crate::status::{BatchStatus, ItemHistory, find_item, reopening};
 
@@ -47,7 +41,7 @@ const PAGE: u32 = 500;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Batches {
-    ledger: Arc<dyn Ledger>,
+    pub(crate) ledger: Arc<dyn Ledger>,
 }
 
 /// Which ended items to put back.
@@ -132,78 +126,6 @@ impl Batches {
         I::IntoIter: Send + 'static,
     {
         self.ledger.import(batch, Box::new(items.into_iter())).await
-    }
-
-    /// Starts a run, on the current tokio runtime. It settles what earlier runs left unconfirmed, and then creates, waits and
-    /// saves until all items have ended. A paused or stopped batch is resumed.
-    ///
-    /// # Errors
-    ///
-    /// [`BatchError::OtherAccount`] if the client has another key or uses another service than the batch was started with,
-    /// [`BatchError::InUse`] if another run has the account, [`BatchError::Damaged`] if the ledger is not intact, and an error
-    /// of the client if the URL of a [webhook](RunOptions::webhook) is not an http or https URL.
-    pub async fn run(
-        &self,
-        batch: &str,
-        client: &Client,
-        options: RunOptions,
-    ) -> BatchResult<BatchRun> {
-        if let Some(webhook) = &options.webhook {
-            webhook.check()?;
-        }
-        let batch = self.ledger.batch(batch).await?;
-        let salt = self.ledger.salt().await?;
-        let key = client.key_fingerprint(&salt);
-        let account = self
-            .ledger
-            .assign(batch.id, client.base_url(), &key)
-            .await?;
-        let holder = format!("process {}, batch {}", std::process::id(), batch.name);
-        let lease = self.ledger.acquire(account, &holder).await?;
-        let resume = self
-            .ledger
-            .set_batch_state(batch.id, BatchState::Running, None);
-        resume.await?;
-        let batch = self.ledger.batch(&batch.name).await?;
-        if let Some(guard) = &options.spend_guard {
-            let spent = self.spent(&batch.name, guard).await?;
-            let _ = guard.clone().with_spent(spent);
-        }
-        let spool = options.spool_folder().filter(|_| lease.can_be_lost());
-        let spool = spool.map(|folder| Spool::new(folder, &salt));
-        if let Some(spool) = &spool {
-            spool.deliver(&*self.ledger, &lease).await?;
-        }
-        let known = Arc::new(KnownStore::load(&*self.ledger, account).await?);
-        let results = match options.results.clone() {
-            Some(path) => Some(ResultsFile::open(&*self.ledger, batch.id, path).await?),
-            None => None,
-        };
-        let (events, receiver) = mpsc::unbounded_channel();
-        let (control, controlled) = watch::channel(Control::Continue);
-        let shared = RunContext {
-            ledger: Arc::clone(&self.ledger),
-            client: client.clone(),
-            lease,
-            known,
-            spool,
-            options,
-            events,
-            control: controlled,
-            listed: Mutex::default(),
-            writable: Arc::default(),
-        };
-        let conductor = tokio::spawn(async move {
-            let ended = Conductor::new(&shared, batch, results).run().await;
-            let RunContext { ledger, lease, .. } = shared;
-            ledger.release(lease).await?;
-            ended
-        });
-        Ok(BatchRun {
-            events: receiver,
-            control,
-            conductor,
-        })
     }
 
     /// The status of all batches, in the order of their creation.

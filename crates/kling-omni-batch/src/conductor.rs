@@ -5,9 +5,8 @@
 
 mod context;
 mod create;
-mod fetch;
+mod dispatch;
 mod fill;
-mod prepare;
 
 use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
@@ -20,20 +19,18 @@ use tokio::time::MissedTickBehavior;
 use crate::conductor::context::Backoff;
 pub(crate) use crate::conductor::context::RunContext;
 use crate::conductor::create::CreateResult;
-use crate::conductor::fetch::{FetchResult, ReadyVideo};
-use crate::conductor::prepare::PrepareResult;
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Attempt, Batch, BatchItem, ItemError, ItemId};
 use crate::results::ResultsFile;
 use crate::run::RunEvent;
 use crate::state::{BatchState, ItemState};
 use crate::status::BatchStatus;
+use crate::step::fetch::{self, FetchResult, ReadyVideo};
+use crate::step::prepare::PrepareResult;
 
 /// How often the lease is renewed, the state of the batch is read, which another process may have changed, and the results
 /// file is written.
 const TICK: Duration = Duration::from_secs(1);
-/// How many items are read from the ledger at once.
-const PAGE: usize = 100;
 
 /// What ended.
 enum RunStep {
@@ -89,6 +86,9 @@ pub(crate) struct Conductor<'a> {
     /// No create begins before.
     not_before: Option<Instant>,
     backoff: Backoff,
+    /// How many completed videos wait for workers.
+    unfetched: usize,
+    ticks: u32,
     /// The next timer, if the ledger has an item that may not begin yet.
     wake_at: Option<SystemTime>,
 }
@@ -113,13 +113,15 @@ impl<'a> Conductor<'a> {
             to_settle: None,
             not_before: None,
             backoff: Backoff::new(),
+            unfetched: 0,
+            ticks: 0,
             wake_at: None,
         }
     }
 
     /// Runs the batch until nothing is left to do, or it is stopped.
     pub(crate) async fn run(mut self) -> BatchResult<BatchStatus> {
-        fetch::retry_earlier(self.shared, self.batch.id).await?;
+        fetch::retry_earlier(&self.shared.step, self.batch.id).await?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -131,7 +133,7 @@ impl<'a> Conductor<'a> {
             self.take(step).await?;
         }
         self.write_results().await?;
-        BatchStatus::read(&*self.shared.ledger, &self.batch.name).await
+        BatchStatus::read(&*self.shared.step.ledger, &self.batch.name).await
     }
 
     /// Whether nothing is left to do.
@@ -145,7 +147,7 @@ impl<'a> Conductor<'a> {
         if self.shared.is_stopping() {
             return Ok(true);
         }
-        let counts = self.shared.ledger.counts(self.batch.id).await?;
+        let counts = self.shared.step.ledger.counts(self.batch.id).await?;
         let count = |is: fn(ItemState) -> bool| {
             let counted = counts.iter().filter(|(state, _)| is(**state));
             counted.map(|(_, count)| count).sum::<u64>()
@@ -160,7 +162,10 @@ impl<'a> Conductor<'a> {
                     && self.set_state(BatchState::Done, None).await?
             }
             // A person may resume it while the run waits; what only time or a person can change outside ends the run.
-            BatchState::Paused => self.batch.reason.is_some(),
+            // A worker has other batches to run meanwhile.
+            BatchState::Paused => {
+                self.batch.reason.is_some() || self.shared.leaves_steps_to_workers()
+            }
             BatchState::Stopped | BatchState::Done => true,
         })
     }
@@ -173,6 +178,7 @@ impl<'a> Conductor<'a> {
         let text = reason.as_ref().map(|reason| reason.text.clone());
         let set = self
             .shared
+            .step
             .ledger
             .set_batch_state(self.batch.id, state, text.clone());
         if !set.await? {
@@ -181,13 +187,13 @@ impl<'a> Conductor<'a> {
         self.batch.state = state;
         self.batch.reason = text;
         if state == BatchState::Paused {
-            self.shared.emit(RunEvent::Paused { reason });
+            self.shared.step.emit(RunEvent::Paused { reason });
         }
         Ok(true)
     }
 
     async fn next_step(&mut self, tick: &mut tokio::time::Interval) -> RunStep {
-        let clock = self.shared.client.clock();
+        let clock = self.shared.step.client.clock();
         let may_create = self.may_create() && self.creating.is_none();
         let create_at = self.not_before.filter(|_| may_create);
         let now = (clock.now(), clock.system_time());
@@ -254,6 +260,9 @@ impl<'a> Conductor<'a> {
         match sent {
             CreateResult::Created(in_flight) => {
                 self.backoff = Backoff::new();
+                // Workers need some time to prepare the next items.
+                let is_short = self.prepared.len() * 2 < self.max_ahead();
+                self.may_have.planned |= is_short && self.shared.leaves_steps_to_workers();
                 if in_flight.item.batch == self.batch.id {
                     self.wait_for(*in_flight);
                 }
@@ -265,8 +274,8 @@ impl<'a> Conductor<'a> {
             CreateResult::Later(reason) => {
                 self.may_have.prepared = true;
                 let delay = self.backoff.next();
-                self.shared.emit(RunEvent::Waiting { reason, delay });
-                self.not_before = Some(self.shared.client.clock().now() + delay);
+                self.shared.step.emit(RunEvent::Waiting { reason, delay });
+                self.not_before = Some(self.shared.step.client.clock().now() + delay);
             }
             CreateResult::Pause(reason) => {
                 self.may_have.prepared = true;
@@ -279,6 +288,11 @@ impl<'a> Conductor<'a> {
 
     async fn take_fetched(&mut self, fetched: FetchResult) -> BatchResult<()> {
         match fetched {
+            FetchResult::Ready(ready) if self.shared.leaves_steps_to_workers() => {
+                self.in_flight.remove(&ready.item.id);
+                self.unfetched += 1;
+                self.queue_fetches().await?;
+            }
             FetchResult::Ready(ready) => self.ready.push(*ready),
             FetchResult::Done(item) => {
                 self.in_flight.remove(&item);
@@ -295,18 +309,21 @@ impl<'a> Conductor<'a> {
 
     /// Takes over what other processes changed, and keeps the lease.
     async fn tick(&mut self) -> BatchResult<()> {
-        self.shared.forget_writable();
-        self.shared.ledger.renew(&self.shared.lease).await?;
-        let batch = self.shared.ledger.batch(&self.batch.name).await?;
+        self.shared.step.forget_writable();
+        self.shared.step.ledger.renew(&self.shared.lease).await?;
+        let batch = self.shared.step.ledger.batch(&self.batch.name).await?;
         if batch.state != self.batch.state {
             match batch.state {
-                BatchState::Running => self.shared.emit(RunEvent::Resumed),
-                BatchState::Paused => self.shared.emit(RunEvent::Paused { reason: None }),
+                BatchState::Running => self.shared.step.emit(RunEvent::Resumed),
+                BatchState::Paused => self.shared.step.emit(RunEvent::Paused { reason: None }),
                 BatchState::Stopped | BatchState::Done => {}
             }
         }
         self.batch = batch;
         self.may_have = MayHave::ALL;
+        if self.shared.leaves_steps_to_workers() {
+            self.check_jobs().await?;
+        }
         self.write_results().await
     }
 
@@ -314,14 +331,14 @@ impl<'a> Conductor<'a> {
         let Some(results) = &mut self.results else {
             return Ok(());
         };
-        let RunContext { ledger, lease, .. } = self.shared;
-        match results.update(&**ledger, lease).await {
+        let RunContext { step, lease, .. } = self.shared;
+        match results.update(&*step.ledger, lease).await {
             // The file follows from the ledger, and paid tasks matter more.
             Err(error @ BatchError::File { .. }) => {
                 tracing::warn!(%error, "results file not written");
                 self.results = None;
                 let error = error.to_string();
-                self.shared.emit(RunEvent::ResultsNotWritten { error });
+                self.shared.step.emit(RunEvent::ResultsNotWritten { error });
                 Ok(())
             }
             updated => updated,

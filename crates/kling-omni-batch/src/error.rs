@@ -157,6 +157,24 @@ pub enum BatchError {
     /// The location of a ledger is a URL of Postgres, and this program was built without the feature `postgres`.
     #[error("this program was built without the feature `postgres`")]
     NoPostgres,
+    /// The ledger delivers no jobs: workers need a ledger in Postgres, or a queue of their own.
+    #[error("the ledger delivers no jobs to workers")]
+    NoQueue,
+    /// A newer version of this crate stored how workers run the batch.
+    #[error("how workers run the batch {batch:?} is not readable by this version")]
+    Policy {
+        /// The name of the batch.
+        batch: String,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A run has an option that cannot be left to workers.
+    #[error("{option} cannot be left to workers")]
+    NotForWorkers {
+        /// The option.
+        option: &'static str,
+    },
     /// The ledger could not be read or written.
     #[error("the ledger failed")]
     Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -200,6 +218,8 @@ impl BatchError {
             Self::InDoubt(_) => "start again: the next run reads what the ledger has",
             Self::Interrupted => "import again",
             Self::NoPostgres => "build it with the feature `postgres`, or name a file",
+            Self::NoQueue => "use a ledger in Postgres",
+            Self::Policy { .. } => "use the version that submitted it, or a newer one",
             Self::Locked => "continue or end the process that has it open, and start again",
             Self::Client(error) => return error.help(),
             _ => return None,

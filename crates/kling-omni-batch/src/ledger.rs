@@ -17,6 +17,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod job;
 mod lease;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -30,6 +31,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
+pub use crate::ledger::job::{Account, Job, JobConsumer, JobQuery, RunJob, Step};
 pub use crate::ledger::lease::Lease;
 #[cfg(feature = "postgres")]
 pub use crate::ledger::postgres::PostgresLedger;
@@ -43,6 +45,9 @@ pub use crate::ledger::sqlite::SqliteLedger;
 use crate::error::BatchResult;
 use crate::request::StoredRequest;
 use crate::state::{BatchState, ItemState};
+
+/// How many items are read at once.
+pub(crate) const PAGE: usize = 100;
 
 /// A durable store of batches. See the [module documentation](self).
 ///
@@ -72,6 +77,15 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
         state: BatchState,
         reason: Option<String>,
     ) -> BatchResult<bool>;
+
+    /// Finds a batch by its id.
+    async fn batch_of(&self, id: BatchId) -> BatchResult<Batch>;
+
+    /// Stores how workers run a batch, as JSON. `None` leaves the batch to [runs](crate::Batches::run).
+    async fn set_policy(&self, batch: BatchId, policy: Option<String>) -> BatchResult<()>;
+
+    /// All accounts, in the order in which they were first used.
+    async fn accounts(&self) -> BatchResult<Vec<Account>>;
 
     /// A random salt for fingerprints of keys. Always the same.
     async fn salt(&self) -> BatchResult<Vec<u8>>;
@@ -119,6 +133,9 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// Finds an item by its key.
     async fn item(&self, batch: BatchId, key: &str) -> BatchResult<Option<BatchItem>>;
 
+    /// Finds an item by its id.
+    async fn item_by_id(&self, item: ItemId) -> BatchResult<Option<BatchItem>>;
+
     /// The number of items in each state.
     async fn counts(&self, batch: BatchId) -> BatchResult<BTreeMap<ItemState, u64>>;
 
@@ -145,8 +162,8 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// The records of an attempt, in order.
     async fn records(&self, attempt: AttemptId) -> BatchResult<Vec<String>>;
 
-    /// Appends a record, and makes the states follow, in one transaction. Without a lease only an undecided attempt can be
-    /// decided; a batch that is done is running again then.
+    /// Appends a record, and makes the states follow, in one transaction. Without a lease, an undecided attempt can be decided,
+    /// and what becomes of a task that exists can be recorded; a batch that is done is running again then.
     ///
     /// # Errors
     ///
@@ -168,6 +185,35 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// Puts an item back, if it is in the expected state and its attempt is not unconfirmed. Returns whether it did.
     /// A batch that is done is running again then.
     async fn reopen(&self, item: ItemId, from: ItemState, as_: Reopening) -> BatchResult<bool>;
+
+    /// Adds jobs for the next items of a batch that need a step and have no job for it. A ledger with a
+    /// [queue](Self::has_queue) delivers them to its consumers, from the same transaction on.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::LeaseLost`](crate::BatchError::LeaseLost).
+    async fn queue_jobs(&self, lease: &Lease, query: JobQuery) -> BatchResult<Vec<Job>>;
+
+    /// Removes a job: its step was run, or the item does not need it.
+    async fn finish_job(&self, job: Job) -> BatchResult<()>;
+
+    /// The jobs of an account, in the order in which they were queued.
+    async fn unfinished_jobs(&self, account: AccountId) -> BatchResult<Vec<Job>>;
+
+    /// Removes the jobs of an account that the queue of the ledger has lost, so they are queued again, and what the queue keeps
+    /// of finished ones. Returns how many were lost.
+    async fn remove_lost_jobs(&self, lease: &Lease) -> BatchResult<u64>;
+
+    /// Whether the ledger delivers jobs itself.
+    fn has_queue(&self) -> bool;
+
+    /// Runs the jobs that the queue of the ledger delivers, each at least once, until the consumer is stopped and the running
+    /// ones have ended.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::NoQueue`](crate::BatchError::NoQueue) if it has none.
+    async fn consume_jobs(&self, consumer: JobConsumer) -> BatchResult<()>;
 
     /// How many tasks of this request failed on the account.
     async fn failed_tasks(&self, account: AccountId, request_sha256: &str) -> BatchResult<u32>;

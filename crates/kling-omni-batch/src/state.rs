@@ -1,8 +1,5 @@
 //! The states of batches, items and attempts.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// Declares an enum of states with their names in the ledger.
@@ -27,28 +24,30 @@ macro_rules! states {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownState;
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::state::UnknownState;
 
-            fn from_str(text: &str) -> Result<Self, UnknownState> {
+            fn from_str(text: &str) -> Result<Self, $crate::state::UnknownState> {
                 let mut all = Self::ALL.iter();
                 let found = all.find(|state| state.as_str() == text);
-                found.copied().ok_or_else(|| UnknownState(text.to_owned()))
+                found.copied().ok_or_else(|| $crate::state::UnknownState(text.to_owned()))
             }
         }
     };
 }
 
+pub(crate) use states;
+
 /// A text that is not the name of a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown state {0:?}")]
-pub struct UnknownState(String);
+pub struct UnknownState(pub(crate) String);
 
 states! {
     /// The state of a batch.

@@ -7,14 +7,14 @@ use kling_omni::journal::{Journal, State};
 use kling_omni::recovery::{Reconciled, UnconfirmedCreate};
 use kling_omni::{CreateOutcome, ErrorKind, Task};
 
-use crate::attempt_store::Reason;
+use crate::attempt_store::{Reason, check_written};
 use crate::conductor::context::{Backoff, RunContext};
-use crate::conductor::fetch::InFlight;
-use crate::conductor::prepare::{is_transient, item_error, uploads_are_current};
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError};
 use crate::run::RunEvent;
 use crate::state::{AttemptState, ItemState};
+use crate::step::fetch::InFlight;
+use crate::step::prepare::{is_transient, item_error, uploads_are_current};
 
 /// No request is sent later than this after the create was begun. It bounds how long a create of a process that was stopped
 /// can still make a task.
@@ -38,10 +38,11 @@ pub(super) enum CreateResult {
 /// Begins an attempt and creates the task.
 pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<CreateResult> {
     let failed = shared
+        .step
         .ledger
         .failed_tasks(shared.lease.account, &item.request_sha256);
     let failed = failed.await?;
-    if failed >= shared.options.max_failures_of_request.max(1) {
+    if failed >= shared.step.options.max_failures_of_request.max(1) {
         let error = ItemError {
             kind: "repeated_failure".to_owned(),
             text: format!("tasks of this request failed {failed} times"),
@@ -49,12 +50,12 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
         end(shared, &item, ItemState::Skipped, error).await?;
         return Ok(CreateResult::Done);
     }
-    if !uploads_are_current(shared, &item) {
+    if !uploads_are_current(&shared.step, &item) {
         let change = ItemChange::new(item.id, ItemState::Prepared, ItemState::Planned);
-        shared.ledger.change_item(change).await?;
+        shared.step.ledger.change_item(change).await?;
         return Ok(CreateResult::Done);
     }
-    let stored = match &shared.options.webhook {
+    let stored = match &shared.step.options.webhook {
         Some(webhook) => webhook.add_to(&item.request)?,
         None => item.request.clone(),
     };
@@ -72,15 +73,20 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     if let Err(error) = shared.read_lists(item.request.mode()).await? {
         return Ok(later_or_pause(&error));
     }
-    shared.failpoints().before("begin").await;
-    let attempt = shared.ledger.begin_attempt(&shared.lease, item.id).await?;
-    shared.failpoints().after("begin").await;
+    shared.step.failpoints().before("begin").await;
+    let attempt = shared
+        .step
+        .ledger
+        .begin_attempt(&shared.lease, item.id)
+        .await?;
+    shared.step.failpoints().after("begin").await;
     let mut journal = journal(shared, &attempt).await?;
-    let now = shared.client.clock().boot_time();
-    let lease = shared.ledger.renew(&shared.lease).await?;
+    let now = shared.step.client.clock().boot_time();
+    let lease = shared.step.ledger.renew(&shared.lease).await?;
     let lease = lease.map(|lease| lease.saturating_sub(LEASE_MARGIN));
     let limit = now.saturating_add(lease.unwrap_or(SEND_LIMIT).min(SEND_LIMIT));
     let create = shared
+        .step
         .client
         .create(request)
         .with_known_tasks(&shared.known.known)
@@ -88,7 +94,7 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     let outcome = match journal.create(create).await.map_err(BatchError::from) {
         Err(BatchError::LeaseLost) => {
             // It may only have ended while the database was not available.
-            shared.ledger.renew(&shared.lease).await?;
+            shared.step.ledger.renew(&shared.lease).await?;
             return Ok(CreateResult::Later(ItemError {
                 kind: "lease".to_owned(),
                 text: "the lease ended before the create was announced".to_owned(),
@@ -99,7 +105,9 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     check_written(&journal)?;
     match outcome {
         CreateOutcome::Created(task) => {
-            shared.report_task(&item, ItemState::Created, task.id(), None);
+            shared
+                .step
+                .report_task(&item, ItemState::Created, task.id(), None);
             Ok(created(item, attempt, task, journal))
         }
         CreateOutcome::Rejected(error) => {
@@ -140,16 +148,7 @@ fn later_or_pause(error: &kling_omni::Error) -> CreateResult {
 /// Opens the journal of an attempt whose records concern a create.
 async fn journal(shared: &RunContext, attempt: &Attempt) -> BatchResult<Journal> {
     let known = Some(Arc::clone(&shared.known));
-    shared.journal(attempt, known, Reason::default()).await
-}
-
-/// A ledger that does not take what became of a create ends the run: the next one settles the create.
-pub(super) fn check_written(journal: &Journal) -> BatchResult<()> {
-    match journal.write_error() {
-        Some(error) if error.ends_with(&BatchError::Full.to_string()) => Err(BatchError::Full),
-        Some(error) => Err(BatchError::Ledger(error.into())),
-        None => Ok(()),
-    }
+    shared.step.journal(attempt, known, Reason::default()).await
 }
 
 /// Settles an attempt of an earlier run.
@@ -175,16 +174,16 @@ async fn reconcile(
         if !matches!(journal.state(), State::Unconfirmed(_)) {
             return Ok(CreateResult::Done);
         }
-        let settle_time = shared.options.settle_time;
-        shared.emit(RunEvent::Settling {
+        let settle_time = shared.step.options.settle_time;
+        shared.step.emit(RunEvent::Settling {
             key: item.key.clone(),
             at_most: settle_time,
         });
-        let reconciled = journal.reconcile(&shared.client, |search| {
+        let reconciled = journal.reconcile(&shared.step.client, |search| {
             let known = &shared.known.known;
             let search = search.known_tasks(known).settle_time(settle_time);
             let mut search = search.other_creates(others.clone());
-            if let Some(webhook) = &shared.options.webhook {
+            if let Some(webhook) = &shared.step.options.webhook {
                 search = search.webhook(&webhook.receiver);
             }
             // An undecided attempt had its time, and does not keep the others waiting.
@@ -201,12 +200,14 @@ async fn reconcile(
         check_written(&journal)?;
         match reconciled {
             Ok(Reconciled::Found { task, .. }) => {
-                shared.report_task(&item, ItemState::Created, task.id(), None);
+                shared
+                    .step
+                    .report_task(&item, ItemState::Created, task.id(), None);
                 return Ok(created(item, attempt, task, journal));
             }
             Ok(Reconciled::NotCreated) => {
                 give_back(shared, &item);
-                shared.report(&item, ItemState::Prepared, None);
+                shared.step.report(&item, ItemState::Prepared, None);
                 return Ok(CreateResult::Done);
             }
             Ok(Reconciled::Ambiguous {
@@ -229,12 +230,12 @@ async fn reconcile(
             }
             Err(error) if is_transient(error.kind()) => {
                 let pause = backoff.next();
-                shared.emit(RunEvent::Waiting {
+                shared.step.emit(RunEvent::Waiting {
                     reason: item_error(&error),
                     delay: pause,
                 });
                 tokio::select! {
-                    () = shared.client.clock().sleep(pause) => {}
+                    () = shared.step.client.clock().sleep(pause) => {}
                     () = shared.stopped() => return Ok(CreateResult::Done),
                 }
             }
@@ -248,7 +249,11 @@ async fn other_creates(
     shared: &RunContext,
     attempt: &Attempt,
 ) -> BatchResult<Vec<UnconfirmedCreate>> {
-    let open = shared.ledger.open_attempts(shared.lease.account).await?;
+    let open = shared
+        .step
+        .ledger
+        .open_attempts(shared.lease.account)
+        .await?;
     let mut creates = Vec::new();
     for (other, _) in open {
         if other.id != attempt.id
@@ -262,7 +267,7 @@ async fn other_creates(
 
 /// Subtracts a create that made no task from what the spend guard has counted.
 fn give_back(shared: &RunContext, item: &BatchItem) {
-    if let Some(guard) = &shared.options.spend_guard
+    if let Some(guard) = &shared.step.options.spend_guard
         && let Ok(request) = item.request.to_request(&item.uploads.urls)
         && let Ok(cost) = guard.cost(&request)
     {
@@ -277,13 +282,15 @@ async fn set_undecided(
     candidates: Vec<String>,
     error: ItemError,
 ) -> BatchResult<()> {
-    shared.failpoints().before("undecided").await;
-    let set = shared
-        .ledger
-        .set_undecided(&shared.lease, attempt.id, candidates, error.clone());
+    shared.step.failpoints().before("undecided").await;
+    let set =
+        shared
+            .step
+            .ledger
+            .set_undecided(&shared.lease, attempt.id, candidates, error.clone());
     set.await?;
-    shared.failpoints().after("undecided").await;
-    shared.report(item, ItemState::Unknown, Some(error));
+    shared.step.failpoints().after("undecided").await;
+    shared.step.report(item, ItemState::Unknown, Some(error));
     Ok(())
 }
 
@@ -295,8 +302,8 @@ async fn end(
     error: ItemError,
 ) -> BatchResult<()> {
     let change = ItemChange::new(item.id, ItemState::Prepared, to).because(error.clone());
-    if shared.ledger.change_item(change).await? {
-        shared.report(item, to, Some(error));
+    if shared.step.ledger.change_item(change).await? {
+        shared.step.report(item, to, Some(error));
     }
     Ok(())
 }

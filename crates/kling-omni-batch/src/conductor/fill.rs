@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use crate::conductor::fetch::InFlight;
-use crate::conductor::{Conductor, PAGE, create, fetch, prepare};
+use crate::conductor::{Conductor, create};
 use crate::error::BatchResult;
-use crate::ledger::ItemQuery;
+use crate::ledger::{ItemQuery, PAGE};
 use crate::state::{BatchState, ItemState};
+use crate::step::fetch::InFlight;
+use crate::step::{fetch, prepare};
 
 const IN_FLIGHT: [ItemState; 3] = [ItemState::Publishing, ItemState::Ended, ItemState::Created];
 
@@ -17,18 +18,23 @@ impl Conductor<'_> {
 
     /// Starts what can be started.
     pub(super) async fn fill(&mut self) -> BatchResult<()> {
+        if self.shared.leaves_steps_to_workers() && !self.shared.is_stopping() {
+            self.queue_steps().await?;
+        }
         if self.may_have.in_flight && !self.shared.is_stopping() {
             self.fill_waiting().await?;
         }
         while !self.shared.is_stopping()
-            && self.saving.len() < self.shared.options.max_fetches
+            && self.saving.len() < self.shared.step.options.max_fetches
             && let Some(ready) = self.ready.pop()
         {
-            let shared = self.shared;
-            self.saving.push(Box::pin(fetch::save(shared, ready)));
+            self.saving
+                .push(Box::pin(fetch::save(&self.shared.step, ready)));
         }
         if self.may_create() {
-            self.fill_preparing().await?;
+            if !self.shared.leaves_steps_to_workers() {
+                self.fill_preparing().await?;
+            }
             self.fill_prepared().await?;
             self.fill_creating().await?;
         }
@@ -42,7 +48,7 @@ impl Conductor<'_> {
         ItemQuery {
             states: states.to_vec(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            ready_at: Some(self.shared.client.clock().system_time()),
+            ready_at: Some(self.shared.step.client.clock().system_time()),
             ..ItemQuery::new(self.batch.id)
         }
     }
@@ -51,8 +57,12 @@ impl Conductor<'_> {
     async fn note_next_ready(&mut self) -> BatchResult<()> {
         let mut states = IN_FLIGHT.to_vec();
         states.push(ItemState::Planned);
-        let now = self.shared.client.clock().system_time();
-        let next = self.shared.ledger.next_ready(self.batch.id, states, now);
+        let now = self.shared.step.client.clock().system_time();
+        let next = self
+            .shared
+            .step
+            .ledger
+            .next_ready(self.batch.id, states, now);
         self.wake_at = next.await?;
         self.may_have.delayed = false;
         Ok(())
@@ -60,16 +70,20 @@ impl Conductor<'_> {
 
     /// Waits for tasks of earlier runs, and for those that a person put back.
     async fn fill_waiting(&mut self) -> BatchResult<()> {
+        let states = match self.shared.leaves_steps_to_workers() {
+            true => &[ItemState::Created][..],
+            false => &IN_FLIGHT,
+        };
         let mut query = ItemQuery {
             except: self.in_flight.clone(),
-            ..self.query(&IN_FLIGHT, PAGE)
+            ..self.query(states, PAGE)
         };
         loop {
-            let items = self.shared.ledger.items(query.clone()).await?;
+            let items = self.shared.step.ledger.items(query.clone()).await?;
             let Some(last) = items.last() else { break };
             query.from = last.position + 1;
             for item in items {
-                if let Some(attempt) = self.shared.ledger.latest_attempt(item.id).await? {
+                if let Some(attempt) = self.shared.step.ledger.latest_attempt(item.id).await? {
                     self.wait_for(InFlight {
                         item,
                         attempt,
@@ -86,12 +100,12 @@ impl Conductor<'_> {
     pub(super) fn wait_for(&mut self, in_flight: InFlight) {
         self.in_flight.insert(in_flight.item.id);
         self.waiting
-            .push(Box::pin(fetch::wait(self.shared, in_flight)));
+            .push(Box::pin(fetch::wait(&self.shared.step, in_flight)));
     }
 
     /// Prepares a few items ahead of those that can be created.
     async fn fill_preparing(&mut self) -> BatchResult<()> {
-        let options = &self.shared.options;
+        let options = &self.shared.step.options;
         let ahead = self.prepared.len() + self.preparing.len();
         let free = options.max_prepares.saturating_sub(self.preparing.len());
         let free = free.min(self.max_ahead().saturating_sub(ahead));
@@ -100,23 +114,23 @@ impl Conductor<'_> {
                 except: self.being_prepared.clone(),
                 ..self.query(&[ItemState::Planned], PAGE)
             };
-            self.planned = self.shared.ledger.items(query).await?.into();
+            self.planned = self.shared.step.ledger.items(query).await?.into();
             self.may_have.planned = self.planned.len() == PAGE;
         }
         for item in self.planned.drain(..free.min(self.planned.len())) {
-            let shared = self.shared;
+            let context = &self.shared.step;
             self.being_prepared.insert(item.id);
             self.preparing.push(Box::pin(async move {
                 let id = item.id;
-                (id, prepare::prepare(shared, item).await)
+                (id, prepare::prepare(context, item).await)
             }));
         }
         Ok(())
     }
 
     /// How many items are prepared and not created.
-    fn max_ahead(&self) -> usize {
-        self.shared.options.max_prepares * 2
+    pub(super) fn max_ahead(&self) -> usize {
+        self.shared.step.options.max_prepares * 2
     }
 
     /// Takes over what earlier runs prepared, and what was not created.
@@ -131,7 +145,7 @@ impl Conductor<'_> {
             except: known.chain(self.in_flight.iter().copied()).collect(),
             ..self.query(&[ItemState::Prepared], free)
         };
-        let items = self.shared.ledger.items(query).await?;
+        let items = self.shared.step.ledger.items(query).await?;
         self.may_have.prepared = items.len() == free;
         self.prepared
             .extend(items.into_iter().map(|item| (item.position, item)));
@@ -141,12 +155,12 @@ impl Conductor<'_> {
     /// Settles an unconfirmed create, or else creates the next task, if fewer than the limit are in flight.
     async fn fill_creating(&mut self) -> BatchResult<()> {
         let shared = self.shared;
-        let now = shared.client.clock().now();
+        let now = shared.step.client.clock().now();
         if self.creating.is_some() || self.not_before.is_some_and(|time| time > now) {
             return Ok(());
         }
         if self.to_settle.is_none() {
-            let open = shared.ledger.open_attempts(shared.lease.account);
+            let open = shared.step.ledger.open_attempts(shared.lease.account);
             self.to_settle = Some(open.await?.into());
         }
         let open = self.to_settle.as_mut().and_then(VecDeque::pop_front);
@@ -156,11 +170,12 @@ impl Conductor<'_> {
             self.creating = Some(Box::pin(create::settle(shared, item, attempt)));
             return Ok(());
         }
-        let limit = shared.options.in_flight;
+        let limit = shared.step.options.in_flight;
         // Videos that wait for a download may expire, so they count, too.
-        let has_room = self.waiting.len() < limit && self.ready.len() < limit;
+        let unsaved = self.ready.len() + self.unfetched;
+        let has_room = self.waiting.len() < limit && unsaved < limit;
         if has_room && let Some((_, item)) = self.prepared.pop_first() {
-            self.not_before = Some(now + shared.options.create_interval);
+            self.not_before = Some(now + shared.step.options.create_interval);
             self.in_flight.insert(item.id);
             self.being_created = Some(item.id);
             self.creating = Some(Box::pin(create::create(shared, item)));

@@ -3,6 +3,7 @@
 mod attempts;
 mod fixture;
 mod items;
+mod jobs;
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,6 +67,11 @@ where
         items::batches_belong_to_one_account,
         items::events_are_in_order,
         items::ends_are_in_order,
+        jobs::items_have_one_job_of_a_step,
+        jobs::delayed_items_have_no_job,
+        jobs::lost_lease_queues_nothing,
+        jobs::end_of_a_task_needs_no_lease,
+        jobs::policy_is_durable,
     }
     match failed.is_empty() {
         true => Ok(()),

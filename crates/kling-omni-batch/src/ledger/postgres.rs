@@ -2,12 +2,13 @@
 
 mod commit;
 mod connect;
+mod queue;
 mod session;
 
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
@@ -15,11 +16,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::blocking::run_blocking;
-use crate::error::BatchResult;
+use crate::error::{BatchError, BatchResult};
 use crate::failpoint::CommitHook;
-use crate::ledger::LedgerFacts;
+use crate::ledger::postgres::queue::Queue;
 use crate::ledger::postgres::session::PostgresSession;
 use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession};
+use crate::ledger::{JobConsumer, LedgerFacts};
 
 /// How long what may succeed later is repeated. A restart of the database takes less.
 const RETRY_TIME: Duration = Duration::from_secs(300);
@@ -50,6 +52,7 @@ struct PostgresShared {
     location: String,
     idle: Mutex<Vec<PostgresSession>>,
     permits: Arc<Semaphore>,
+    queue: OnceLock<Queue>,
 }
 
 impl PostgresShared {
@@ -59,10 +62,14 @@ impl PostgresShared {
 
     fn session(&self, runtime: &Handle) -> Result<PostgresSession, SqlFailure> {
         let idle = self.idle().pop();
-        match idle {
-            Some(session) => Ok(session),
-            None => PostgresSession::connect(&self.options, runtime),
+        let mut session = match idle {
+            Some(session) => session,
+            None => PostgresSession::connect(&self.options, runtime)?,
+        };
+        if let Some(queue) = self.queue.get() {
+            session.find_types_of(queue)?;
         }
+        Ok(session)
     }
 }
 
@@ -85,6 +92,7 @@ impl PostgresLedger {
                 options,
                 idle: Mutex::default(),
                 permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+                queue: OnceLock::new(),
             }),
             on_commit: CommitHook::default(),
         };
@@ -95,6 +103,23 @@ impl PostgresLedger {
         let session = opened.await.map_err(SqlFailure::into_error)?;
         ledger.shared.idle().push(session);
         Ok(ledger)
+    }
+
+    /// Delivers jobs to workers, by a queue in the same database. Its tables are in the schema `apalis`, and are created if they
+    /// do not exist. All clones of the ledger have the queue then.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Ledger`](crate::BatchError::Ledger) if the role may not create the schema or the extension `hstore`, and
+    /// [`BatchError::Unavailable`](crate::BatchError::Unavailable).
+    pub async fn with_queue(self) -> BatchResult<Self> {
+        if self.shared.queue.get().is_none() {
+            let opened = Queue::open(&self.shared.options).await;
+            let queue = opened.map_err(|error| session::classify(error).into_error())?;
+            // Another clone may have opened it meanwhile.
+            let _ = self.shared.queue.set(queue);
+        }
+        Ok(self)
     }
 
     /// The host, port and name of the database. It has no password.
@@ -199,6 +224,17 @@ impl SqlDatabase for PostgresLedger {
     /// A lease by time proves nothing about earlier holders.
     async fn begin_run(&self, _: &str) -> BatchResult<Option<Arc<dyn Any + Send + Sync>>> {
         Ok(None)
+    }
+
+    fn has_queue(&self) -> bool {
+        self.shared.queue.get().is_some()
+    }
+
+    async fn consume_jobs(&self, consumer: JobConsumer, queue: String) -> BatchResult<()> {
+        match self.shared.queue.get() {
+            Some(opened) => opened.consume(consumer, &queue).await,
+            None => Err(BatchError::NoQueue),
+        }
     }
 
     async fn inspect(&self) -> BatchResult<LedgerFacts> {

@@ -50,6 +50,8 @@ pub struct Batch {
     pub reason: Option<String>,
     /// When it was first imported, by the clock of the ledger.
     pub created_at: SystemTime,
+    /// How workers run it, as JSON. `None` if it is left to [runs](crate::Batches::run).
+    pub policy: Option<String>,
 }
 
 /// An item to import.

@@ -4,6 +4,7 @@ mod accounts;
 mod attempts;
 mod import;
 mod items;
+mod jobs;
 mod schema;
 mod session;
 
@@ -22,9 +23,9 @@ pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
-    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, Imported, ItemChange,
-    ItemError, ItemEvent, ItemId, ItemQuery, KnownUpdate, Lease, Ledger, LedgerFacts, NewItems,
-    NewRecord, Reopening, ReportRow,
+    Account, AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, Imported,
+    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, Job, JobConsumer, JobQuery, KnownUpdate,
+    Lease, Ledger, LedgerFacts, NewItems, NewRecord, Reopening, ReportRow,
 };
 use crate::request::StoredRequest;
 use crate::state::{AttemptState, BatchState, ItemState};
@@ -62,6 +63,20 @@ pub trait SqlDatabase: fmt::Debug + Send + Sync + 'static {
         &self,
         holder: &str,
     ) -> impl Future<Output = BatchResult<Option<Arc<dyn Any + Send + Sync>>>> + Send;
+
+    /// Whether the database delivers jobs to consumers.
+    fn has_queue(&self) -> bool {
+        false
+    }
+
+    /// Runs the jobs that the queue of the database delivers.
+    fn consume_jobs(
+        &self,
+        _: JobConsumer,
+        _queue: String,
+    ) -> impl Future<Output = BatchResult<()>> + Send {
+        std::future::ready(Err(BatchError::NoQueue))
+    }
 
     /// Reads what a person needs to judge the health of the database.
     fn inspect(&self) -> impl Future<Output = BatchResult<LedgerFacts>> + Send;
@@ -110,6 +125,22 @@ impl<D: SqlDatabase> Ledger for D {
             accounts::set_batch_state(ledger, batch, state, reason.as_ref())
         })
         .await
+    }
+
+    async fn batch_of(&self, id: BatchId) -> BatchResult<Batch> {
+        self.read(move |ledger| accounts::batch_of(ledger, id))
+            .await
+    }
+
+    async fn set_policy(&self, batch: BatchId, policy: Option<String>) -> BatchResult<()> {
+        self.transact(Loss::Money, move |ledger| {
+            accounts::set_policy(ledger, batch, policy.as_ref())
+        })
+        .await
+    }
+
+    async fn accounts(&self) -> BatchResult<Vec<Account>> {
+        self.read(accounts::all).await
     }
 
     async fn salt(&self) -> BatchResult<Vec<u8>> {
@@ -193,6 +224,10 @@ impl<D: SqlDatabase> Ledger for D {
             .await
     }
 
+    async fn item_by_id(&self, item: ItemId) -> BatchResult<Option<BatchItem>> {
+        self.read(move |ledger| items::by_id(ledger, item)).await
+    }
+
     async fn counts(&self, batch: BatchId) -> BatchResult<BTreeMap<ItemState, u64>> {
         self.read(move |ledger| items::counts(ledger, batch)).await
     }
@@ -272,6 +307,42 @@ impl<D: SqlDatabase> Ledger for D {
             attempts::reopen(ledger, item, from, as_)
         })
         .await
+    }
+
+    async fn queue_jobs(&self, lease: &Lease, query: JobQuery) -> BatchResult<Vec<Job>> {
+        let lease = lease.clone();
+        self.transact(Loss::Nothing, move |ledger| {
+            jobs::queue(ledger, &lease, &query)
+        })
+        .await
+    }
+
+    async fn finish_job(&self, job: Job) -> BatchResult<()> {
+        self.transact(Loss::Nothing, move |ledger| jobs::finish(ledger, job))
+            .await
+    }
+
+    async fn unfinished_jobs(&self, account: AccountId) -> BatchResult<Vec<Job>> {
+        self.read(move |ledger| jobs::unfinished(ledger, account))
+            .await
+    }
+
+    async fn remove_lost_jobs(&self, lease: &Lease) -> BatchResult<u64> {
+        let lease = lease.clone();
+        self.transact(Loss::Nothing, move |ledger| {
+            jobs::remove_lost(ledger, &lease)
+        })
+        .await
+    }
+
+    fn has_queue(&self) -> bool {
+        SqlDatabase::has_queue(self)
+    }
+
+    async fn consume_jobs(&self, consumer: JobConsumer) -> BatchResult<()> {
+        let (account, step) = (consumer.account, consumer.step);
+        let queue = self.read(move |ledger| jobs::queue_name(ledger, account, step));
+        SqlDatabase::consume_jobs(self, consumer, queue.await?).await
     }
 
     async fn failed_tasks(&self, account: AccountId, request_sha256: &str) -> BatchResult<u32> {

@@ -9,34 +9,33 @@ use kling_omni::journal::{Journal, State};
 use kling_omni::{Error, ErrorKind, Task, Video};
 use tokio::io::AsyncReadExt as _;
 
-use crate::attempt_store::Reason;
-use crate::conductor::PAGE;
-use crate::conductor::context::RunContext;
-use crate::conductor::create::check_written;
-use crate::conductor::prepare::item_error;
+use crate::attempt_store::{Reason, check_written};
 use crate::error::BatchResult;
 use crate::ledger::{
-    Attempt, BatchId, BatchItem, ItemChange, ItemError, ItemId, ItemQuery, Reopening, SavedFile,
+    Attempt, BatchId, BatchItem, ItemChange, ItemError, ItemId, ItemQuery, PAGE, Reopening,
+    SavedFile,
 };
 use crate::state::ItemState;
+use crate::step::StepContext;
+use crate::step::prepare::item_error;
 
 /// How often a step of an item fails in a row before the item counts as failed. With the delays between, it takes about six
 /// minutes.
 const MAX_FAILURES: u32 = 10;
 
 /// An item whose task exists.
-pub(super) struct InFlight {
-    pub(super) item: BatchItem,
-    pub(super) attempt: Attempt,
+pub(crate) struct InFlight {
+    pub(crate) item: BatchItem,
+    pub(crate) attempt: Attempt,
     /// The task, if this run created it.
-    pub(super) task: Option<Task>,
+    pub(crate) task: Option<Task>,
     /// The journal of the attempt, if this run created the task.
-    pub(super) journal: Option<Journal>,
+    pub(crate) journal: Option<Journal>,
 }
 
 /// A video to save. The greatest one expires first.
-pub(super) struct ReadyVideo {
-    pub(super) item: BatchItem,
+pub(crate) struct ReadyVideo {
+    pub(crate) item: BatchItem,
     journal: Journal,
     video: Video,
 }
@@ -72,7 +71,7 @@ impl PartialEq for ReadyVideo {
 impl Eq for ReadyVideo {}
 
 /// What became of an item in flight.
-pub(super) enum FetchResult {
+pub(crate) enum FetchResult {
     /// Its video can be saved.
     Ready(Box<ReadyVideo>),
     /// It is saved, failed, or will be tried again.
@@ -82,7 +81,7 @@ pub(super) enum FetchResult {
 }
 
 /// Waits until the task of an item is completed or failed.
-pub(super) async fn wait(shared: &RunContext, in_flight: InFlight) -> BatchResult<FetchResult> {
+pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchResult<FetchResult> {
     let InFlight {
         item,
         attempt,
@@ -90,9 +89,9 @@ pub(super) async fn wait(shared: &RunContext, in_flight: InFlight) -> BatchResul
         journal,
     } = in_flight;
     if item.state == ItemState::Publishing {
-        let mut journal = shared.journal(&attempt, None, Reason::default()).await?;
+        let mut journal = context.journal(&attempt, None, Reason::default()).await?;
         if journal.verify_saved().await.is_some() {
-            return saved(shared, item, &journal);
+            return saved(context, item, &journal);
         }
     }
     let Some(id) = attempt
@@ -104,14 +103,14 @@ pub(super) async fn wait(shared: &RunContext, in_flight: InFlight) -> BatchResul
             kind: "invalid_state".to_owned(),
             text: "the item has no task".to_owned(),
         };
-        return fail(shared, item, ItemState::Failed, error, false).await;
+        return fail(context, item, ItemState::Failed, error, false).await;
     };
-    let task = task.unwrap_or_else(|| shared.client.task_of_mode(id, item.request.mode()));
-    let mut wait = task.wait().timeout(shared.options.task_timeout);
-    if let Some(schedule) = &shared.options.poll_schedule {
+    let task = task.unwrap_or_else(|| context.client.task_of_mode(id, item.request.mode()));
+    let mut wait = task.wait().timeout(context.options.task_timeout);
+    if let Some(schedule) = &context.options.poll_schedule {
         wait = wait.schedule(schedule.clone());
     }
-    let webhook = shared.options.webhook.as_ref();
+    let webhook = context.options.webhook.as_ref();
     if let Some(receiver) = webhook.and_then(|webhook| webhook.receiver_for(&item.request)) {
         wait = wait.webhook(receiver);
     }
@@ -122,7 +121,7 @@ pub(super) async fn wait(shared: &RunContext, in_flight: InFlight) -> BatchResul
     }
     let mut journal = match journal {
         Some(journal) if waited.is_ok() => journal,
-        _ => shared.journal(&attempt, None, reason).await?,
+        _ => context.journal(&attempt, None, reason).await?,
     };
     if let Some(state) = task.state()
         && matches!(journal.state(), State::Created { .. })
@@ -136,25 +135,25 @@ pub(super) async fn wait(shared: &RunContext, in_flight: InFlight) -> BatchResul
             journal,
             video,
         }))),
-        Err(error) => failed(shared, item, &error).await,
+        Err(error) => failed(context, item, &error).await,
     }
 }
 
 /// Saves the video of an item.
-pub(super) async fn save(shared: &RunContext, ready: ReadyVideo) -> BatchResult<FetchResult> {
+pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResult<FetchResult> {
     let ReadyVideo {
         item,
         mut journal,
         video,
     } = ready;
     if journal.verify_saved().await.is_some() {
-        return saved(shared, item, &journal);
+        return saved(context, item, &journal);
     }
     let save = video.save(&item.path);
     let save = save.overwrite(is_in_place(&video, &item.path).await);
     match journal.save(save).await {
-        Ok(_) => saved(shared, item, &journal),
-        Err(error) => failed(shared, item, &error).await,
+        Ok(_) => saved(context, item, &journal),
+        Err(error) => failed(context, item, &error).await,
     }
 }
 
@@ -177,33 +176,33 @@ async fn is_in_place(video: &Video, path: &Path) -> bool {
     matches!(file.read(&mut [0]).await, Ok(0))
 }
 
-fn saved(shared: &RunContext, item: BatchItem, journal: &Journal) -> BatchResult<FetchResult> {
+fn saved(context: &StepContext, item: BatchItem, journal: &Journal) -> BatchResult<FetchResult> {
     check_written(journal)?;
     let state = journal.state();
     let id = state.task_id().unwrap_or_default();
-    shared.report_task(&item, ItemState::Saved, id, SavedFile::of(&state));
+    context.report_task(&item, ItemState::Saved, id, SavedFile::of(&state));
     Ok(FetchResult::Done(item.id))
 }
 
 /// Records why an item has no video, or when to try again.
-async fn failed(shared: &RunContext, item: BatchItem, error: &Error) -> BatchResult<FetchResult> {
+async fn failed(context: &StepContext, item: BatchItem, error: &Error) -> BatchResult<FetchResult> {
     let reason = item_error(error);
     tracing::warn!(error.type = ?error.kind(), %error, "video not saved");
     match error.kind() {
         ErrorKind::TaskFailed | ErrorKind::EmptyResult => {
             let was_recorded = error.kind() == ErrorKind::TaskFailed;
             if was_recorded {
-                shared.report(&item, ItemState::Failed, Some(reason));
+                context.report(&item, ItemState::Failed, Some(reason));
             } else {
                 let item = item.clone();
-                fail(shared, item, ItemState::Failed, reason, true).await?;
+                fail(context, item, ItemState::Failed, reason, true).await?;
             }
-            retry(shared, &item).await?;
+            retry(context, &item).await?;
             Ok(FetchResult::Done(item.id))
         }
-        ErrorKind::Expired => fail(shared, item, ItemState::Expired, reason, false).await,
+        ErrorKind::Expired => fail(context, item, ItemState::Expired, reason, false).await,
         ErrorKind::Timeout if error.task_status().is_some() => {
-            fail(shared, item, ItemState::Failed, reason, false).await
+            fail(context, item, ItemState::Failed, reason, false).await
         }
         // Neither a disk that is full nor a key that is rejected is a reason to pay for more videos.
         ErrorKind::File
@@ -211,43 +210,43 @@ async fn failed(shared: &RunContext, item: BatchItem, error: &Error) -> BatchRes
         | ErrorKind::Permission
         | ErrorKind::Configuration => {
             let id = item.id;
-            try_again_or_fail(shared, item, reason.clone()).await?;
+            try_again_or_fail(context, item, reason.clone()).await?;
             Ok(FetchResult::Pause(id, reason))
         }
-        _ => try_again_or_fail(shared, item, reason).await,
+        _ => try_again_or_fail(context, item, reason).await,
     }
 }
 
 async fn try_again_or_fail(
-    shared: &RunContext,
+    context: &StepContext,
     item: BatchItem,
     reason: ItemError,
 ) -> BatchResult<FetchResult> {
     if item.failures + 1 < MAX_FAILURES {
-        try_again(shared, &item, &reason).await?;
+        try_again(context, &item, &reason).await?;
         return Ok(FetchResult::Done(item.id));
     }
-    fail(shared, item, ItemState::Failed, reason, false).await
+    fail(context, item, ItemState::Failed, reason, false).await
 }
 
 /// Puts an item whose task failed back, if its task may be created again.
-async fn retry(shared: &RunContext, item: &BatchItem) -> BatchResult<()> {
-    let latest = shared.ledger.latest_attempt(item.id).await?;
+async fn retry(context: &StepContext, item: &BatchItem) -> BatchResult<()> {
+    let latest = context.ledger.latest_attempt(item.id).await?;
     let failed = latest.map_or(0, |latest| latest.failed_tasks);
-    if failed <= shared.options.retry_failed {
-        let reopened = shared
+    if failed <= context.options.retry_failed {
+        let reopened = context
             .ledger
             .reopen(item.id, ItemState::Failed, Reopening::Create);
         if reopened.await? {
-            shared.report(item, ItemState::Planned, None);
+            context.report(item, ItemState::Planned, None);
         }
     }
     Ok(())
 }
 
 /// Puts the items back whose tasks failed in an earlier run, which may have ended before it did that.
-pub(super) async fn retry_earlier(shared: &RunContext, batch: BatchId) -> BatchResult<()> {
-    if shared.options.retry_failed == 0 {
+pub(crate) async fn retry_earlier(context: &StepContext, batch: BatchId) -> BatchResult<()> {
+    if context.options.retry_failed == 0 {
         return Ok(());
     }
     let mut from = 0;
@@ -258,7 +257,7 @@ pub(super) async fn retry_earlier(shared: &RunContext, batch: BatchId) -> BatchR
             limit: PAGE as u32,
             ..ItemQuery::new(batch)
         };
-        let items = shared.ledger.items(query).await?;
+        let items = context.ledger.items(query).await?;
         let Some(last) = items.last() else {
             return Ok(());
         };
@@ -266,23 +265,23 @@ pub(super) async fn retry_earlier(shared: &RunContext, batch: BatchId) -> BatchR
         for item in &items {
             let kind = item.error.as_ref().map(|error| error.kind.as_str());
             if let Some("task_failed" | "empty_result") = kind {
-                retry(shared, item).await?;
+                retry(context, item).await?;
             }
         }
     }
 }
 
 /// Delays the next try of an item in flight.
-async fn try_again(shared: &RunContext, item: &BatchItem, reason: &ItemError) -> BatchResult<()> {
+async fn try_again(context: &StepContext, item: &BatchItem, reason: &ItemError) -> BatchResult<()> {
     let failures = item.failures + 1;
     for state in [ItemState::Created, ItemState::Ended, ItemState::Publishing] {
         let change = ItemChange {
-            not_before: Some(shared.retry_at(failures)),
+            not_before: Some(context.retry_at(failures)),
             failures,
             ..ItemChange::new(item.id, state, state).because(reason.clone())
         };
-        if shared.ledger.change_item(change).await? {
-            shared.report(item, state, Some(reason.clone()));
+        if context.ledger.change_item(change).await? {
+            context.report(item, state, Some(reason.clone()));
             break;
         }
     }
@@ -291,23 +290,23 @@ async fn try_again(shared: &RunContext, item: &BatchItem, reason: &ItemError) ->
 
 /// Ends an item in flight without a video.
 async fn fail(
-    shared: &RunContext,
+    context: &StepContext,
     item: BatchItem,
     to: ItemState,
     error: ItemError,
     is_failure: bool,
 ) -> BatchResult<FetchResult> {
-    shared.failpoints().before("fail").await;
+    context.failpoints().before("fail").await;
     for state in [ItemState::Created, ItemState::Ended, ItemState::Publishing] {
         let change = ItemChange {
             is_failure,
             ..ItemChange::new(item.id, state, to).because(error.clone())
         };
-        if shared.ledger.change_item(change).await? {
-            shared.report(&item, to, Some(error.clone()));
+        if context.ledger.change_item(change).await? {
+            context.report(&item, to, Some(error.clone()));
             break;
         }
     }
-    shared.failpoints().after("fail").await;
+    context.failpoints().after("fail").await;
     Ok(FetchResult::Done(item.id))
 }

@@ -11,10 +11,10 @@ use kling_omni::request::MediaSource;
 use kling_omni::{Error, ErrorKind};
 
 use crate::blocking::run_blocking;
-use crate::conductor::context::RunContext;
 use crate::error::BatchResult;
 use crate::ledger::{BatchItem, ItemChange, ItemError, ItemUploads};
 use crate::state::ItemState;
+use crate::step::StepContext;
 
 /// How often an upload fails in a row before its item is rejected.
 const MAX_FAILURES: u32 = 8;
@@ -24,7 +24,7 @@ const MAX_FAILURES: u32 = 8;
 const TEST_FILE: &str = ".kling-omni-batch";
 
 /// The result of preparing an item.
-pub(super) enum PrepareResult {
+pub(crate) enum PrepareResult {
     /// It can be created.
     Ready(Box<BatchItem>),
     /// It is rejected, or will be tried again.
@@ -34,11 +34,11 @@ pub(super) enum PrepareResult {
 }
 
 /// Prepares an item. A failure is recorded in the ledger.
-pub(super) async fn prepare(shared: &RunContext, item: BatchItem) -> BatchResult<PrepareResult> {
-    shared.failpoints().before("prepare").await;
+pub(crate) async fn prepare(context: &StepContext, item: BatchItem) -> BatchResult<PrepareResult> {
+    context.failpoints().before("prepare").await;
     let change = ItemChange::new(item.id, ItemState::Planned, ItemState::Prepared);
     let mut pause = None;
-    let change = match upload(shared, &item).await {
+    let change = match upload(context, &item).await {
         Ok(uploads) => ItemChange {
             uploads: Some(uploads),
             ..change
@@ -59,7 +59,7 @@ pub(super) async fn prepare(shared: &RunContext, item: BatchItem) -> BatchResult
                     true => ItemState::Rejected,
                     false => ItemState::Planned,
                 },
-                not_before: (!is_rejected).then(|| shared.retry_at(failures)),
+                not_before: (!is_rejected).then(|| context.retry_at(failures)),
                 failures,
                 ..change.because(error)
             }
@@ -67,11 +67,11 @@ pub(super) async fn prepare(shared: &RunContext, item: BatchItem) -> BatchResult
     };
     let (to, error) = (change.to, change.error.clone());
     let uploads = change.uploads.clone();
-    let is_changed = shared.ledger.change_item(change).await?;
+    let is_changed = context.ledger.change_item(change).await?;
     if is_changed {
-        shared.report(&item, to, error);
+        context.report(&item, to, error);
     }
-    shared.failpoints().after("prepare").await;
+    context.failpoints().after("prepare").await;
     if let Some(reason) = pause {
         return Ok(PrepareResult::Pause(reason));
     }
@@ -88,7 +88,7 @@ pub(super) async fn prepare(shared: &RunContext, item: BatchItem) -> BatchResult
 }
 
 /// Whether a failure before anything was sent may pass by itself.
-pub(super) fn is_transient(kind: ErrorKind) -> bool {
+pub(crate) fn is_transient(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::RateLimited
@@ -100,7 +100,7 @@ pub(super) fn is_transient(kind: ErrorKind) -> bool {
 }
 
 /// The error as the ledger has it.
-pub(super) fn item_error(error: &Error) -> ItemError {
+pub(crate) fn item_error(error: &Error) -> ItemError {
     let kind = serde_json::to_value(error.kind()).ok();
     let kind = kind.and_then(|kind| kind.as_str().map(str::to_owned));
     let mut text = error.summary().to_owned();
@@ -205,17 +205,17 @@ fn create_test_file(folder: &Path) -> io::Result<()> {
     }
 }
 
-async fn upload(shared: &RunContext, item: &BatchItem) -> Result<ItemUploads, StepFailure> {
+async fn upload(context: &StepContext, item: &BatchItem) -> Result<ItemUploads, StepFailure> {
     let mut request = item
         .request
         .to_request(&ItemUploads::default().urls)
         .map_err(|error| invalid(error.to_string()))?;
-    let (path, writable) = (item.path.clone(), Arc::clone(&shared.writable));
+    let (path, writable) = (item.path.clone(), Arc::clone(&context.writable));
     run_blocking(move || check_path(&path, &writable)).await?;
-    let report = shared.client.preflight(request.clone());
+    let report = context.client.preflight(request.clone());
     let report = report
-        .checks(shared.options.media_checks)
-        .allow_private_networks(shared.options.allow_private_networks)
+        .checks(context.options.media_checks)
+        .allow_private_networks(context.options.allow_private_networks)
         .await;
     if let Some(finding) = report.findings().iter().find(|finding| finding.is_error()) {
         return Err(invalid(finding.to_string()));
@@ -233,7 +233,7 @@ async fn upload(shared: &RunContext, item: &BatchItem) -> Result<ItemUploads, St
     if files.is_empty() {
         return Ok(uploads);
     }
-    let uploaded = shared.client.upload_all(files).await?;
+    let uploaded = context.client.upload_all(files).await?;
     for ((field, _), file) in media.into_iter().zip(uploaded) {
         let expires = file
             .expires_at
@@ -247,10 +247,10 @@ async fn upload(shared: &RunContext, item: &BatchItem) -> Result<ItemUploads, St
 }
 
 /// Whether the uploads of an item work for long enough to be used now.
-pub(super) fn uploads_are_current(shared: &RunContext, item: &BatchItem) -> bool {
+pub(crate) fn uploads_are_current(context: &StepContext, item: &BatchItem) -> bool {
     /// The service fetches the files after the create, at a time that is not documented.
     const MARGIN: Duration = Duration::from_secs(15 * 60);
-    let soon = shared.client.clock().system_time() + MARGIN;
+    let soon = context.client.clock().system_time() + MARGIN;
     let has_all = item
         .request
         .files()

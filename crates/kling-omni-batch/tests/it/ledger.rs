@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kling_omni::TextToVideo;
 use kling_omni::request::Request;
-use kling_omni_batch::ledger::{Ledger, NewItem, SqliteLedger, conformance};
+use kling_omni_batch::ledger::{ItemQuery, Ledger, NewItem, SqliteLedger, conformance};
 use kling_omni_batch::{BatchError, BatchResult, Batches, RunOptions};
 use tempfile::TempDir;
 
@@ -93,7 +93,10 @@ async fn newer_schema_is_refused() {
         .unwrap();
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
-        .execute("update meta set schema = 99, written_by = '7.0.0'", [])
+        .execute(
+            "update meta set schema = 99, oldest_program = 98, written_by = '7.0.0'",
+            [],
+        )
         .unwrap();
     // What is in the write-ahead log goes into the file.
     drop(connection);
@@ -102,10 +105,48 @@ async fn newer_schema_is_refused() {
     assert!(
         error
             .to_string()
-            .ends_with("has schema 99, written by 7.0.0, but this version supports up to 1"),
+            .ends_with("has schema 98, written by 7.0.0, but this version supports up to 2"),
         "{error}"
     );
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// A newer program that only added something says so, and both work side by side.
+#[tokio::test]
+async fn newer_schema_that_permits_this_program_is_opened() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("batch.db");
+    SqliteLedger::open(&path).await.unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let newer = "alter table item add column colour text; update meta set schema = 3";
+    connection.execute_batch(newer).unwrap();
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    let items = Box::new((0..2).map(new_item));
+    assert_eq!(ledger.import("b", items).await.unwrap().added, 2);
+    assert_eq!(ledger.facts().await.unwrap().schema, 3);
+}
+
+#[tokio::test]
+async fn ledger_of_the_first_schema_is_migrated() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("batch.db");
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    let items = Box::new((0..2).map(new_item));
+    ledger.import("b", items).await.unwrap();
+    drop(ledger);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let first = "drop table job; alter table batch drop column policy;
+        alter table meta drop column oldest_program; update meta set schema = 1";
+    connection.execute_batch(first).unwrap();
+    drop(connection);
+    let ledger = SqliteLedger::open(&path).await.unwrap();
+    assert_eq!(ledger.facts().await.unwrap().schema, 2);
+    let batch = ledger.batch("b").await.unwrap();
+    assert_eq!(batch.policy, None);
+    assert_eq!(
+        ledger.items(ItemQuery::new(batch.id)).await.unwrap().len(),
+        2
+    );
 }
 
 #[tokio::test]

@@ -8,3 +8,4 @@ mod methods;
 mod outage;
 mod runs;
 mod server;
+mod workers;

@@ -11,7 +11,9 @@ use sqlx::{
 use tokio::runtime::Handle;
 
 use crate::error::BatchError;
+use crate::ledger::postgres::queue::{self, Queue};
 use crate::ledger::sql::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue, values};
+use crate::ledger::{AccountId, ItemId, Step};
 
 /// How long a lease lasts. `lease_end` has the same number.
 pub(super) const LEASE: Duration = Duration::from_secs(10);
@@ -57,6 +59,8 @@ pub(super) struct PostgresSession {
     /// Whether the connection was lost, or its state is not known.
     is_broken: bool,
     is_in_transaction: bool,
+    /// Whether it finds the types of a queue.
+    has_queue: bool,
 }
 
 impl PostgresSession {
@@ -81,6 +85,7 @@ impl PostgresSession {
             number: 0,
             is_broken: false,
             is_in_transaction: false,
+            has_queue: false,
         };
         // Without this, a connection that is lost inside of a transaction may keep its locks for hours.
         session.execute_all("set idle_in_transaction_session_timeout = '10s'")?;
@@ -113,6 +118,16 @@ impl PostgresSession {
         Ok(())
     }
 
+    /// Lets statements find the types of a queue, after those of the ledger.
+    pub(super) fn find_types_of(&mut self, queue: &Queue) -> Result<(), SqlFailure> {
+        if !self.has_queue {
+            let set = "select set_config('search_path', current_setting('search_path') || ', ' || $1, false)";
+            self.query(set, values![queue.schemas()])?;
+            self.has_queue = true;
+        }
+        Ok(())
+    }
+
     /// Whether another transaction can use it.
     pub(super) fn is_usable(&self) -> bool {
         !self.is_broken && !self.is_in_transaction
@@ -136,7 +151,7 @@ impl PostgresSession {
     }
 
     /// Runs something on the connection, for a limited time.
-    fn run<T>(
+    pub(super) fn run<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T, SqlFailure> {
@@ -173,6 +188,23 @@ impl SqlSession for PostgresSession {
         Ok(done.rows_affected())
     }
 
+    fn has_queue(&self) -> bool {
+        self.has_queue
+    }
+
+    fn push_jobs(&mut self, queue: &str, items: &[ItemId]) -> Result<(), SqlFailure> {
+        queue::push(self, queue, items)
+    }
+
+    fn remove_lost_jobs(
+        &mut self,
+        queue: &str,
+        account: AccountId,
+        step: Step,
+    ) -> Result<u64, SqlFailure> {
+        queue::remove_lost(self, queue, account, step)
+    }
+
     fn execute_all(&mut self, sql: &str) -> Result<(), SqlFailure> {
         let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         self.run(async |connection| connection.execute(statements).await)?;
@@ -205,7 +237,7 @@ fn read_row(row: &PgRow) -> sqlx::Result<SqlRow> {
 }
 
 /// What a failure of Postgres means.
-fn classify(error: sqlx::Error) -> SqlFailure {
+pub(super) fn classify(error: sqlx::Error) -> SqlFailure {
     let Some(refused) = error.as_database_error() else {
         return match error {
             sqlx::Error::Io(_)

@@ -3,10 +3,10 @@
 use crate::error::BatchError;
 use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
 use crate::ledger::sql::{from_ms, items};
-use crate::ledger::{AccountId, Batch, BatchId, ItemId, KnownUpdate, Lease};
+use crate::ledger::{Account, AccountId, Batch, BatchId, ItemId, KnownUpdate, Lease};
 use crate::state::BatchState;
 
-const BATCH: &str = "select id, name, account_id, state, reason, created_at from batch";
+const BATCH: &str = "select id, name, account_id, state, reason, created_at, policy from batch";
 
 fn read_batch(row: &SqlRow) -> Result<Batch, SqlFailure> {
     Ok(Batch {
@@ -16,6 +16,7 @@ fn read_batch(row: &SqlRow) -> Result<Batch, SqlFailure> {
         state: row.parse(3)?,
         reason: row.get(4)?,
         created_at: from_ms(row.get(5)?),
+        policy: row.get(6)?,
     })
 }
 
@@ -32,6 +33,44 @@ pub(super) fn batch(ledger: &mut dyn SqlSession, name: &str) -> Result<Batch, Sq
             Err(BatchError::NoSuchBatch { name }.into())
         }
     }
+}
+
+pub(super) fn batch_of(ledger: &mut dyn SqlSession, id: BatchId) -> Result<Batch, SqlFailure> {
+    read_batch(&ledger.row(&format!("{BATCH} where id = $1"), values![id.0])?)
+}
+
+pub(super) fn set_policy(
+    ledger: &mut dyn SqlSession,
+    batch: BatchId,
+    policy: Option<&String>,
+) -> Result<(), SqlFailure> {
+    let set = "update batch set policy = $1 where id = $2";
+    ledger.execute(set, values![policy, batch.0])?;
+    Ok(())
+}
+
+pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailure> {
+    let dialect = ledger.dialect();
+    let is_held = match dialect.lease_end {
+        "null" => "null".to_owned(),
+        _ => format!(
+            "case when coalesce(lease_until, 0) > {} then 1::bigint else 0::bigint end",
+            dialect.now
+        ),
+    };
+    let select =
+        format!("select id, service, key_fingerprint, holder, {is_held} from account order by id");
+    let rows = ledger.query(&select, &[])?;
+    let accounts = rows.iter().map(|row| {
+        Ok(Account {
+            id: AccountId(row.get(0)?),
+            service: row.get(1)?,
+            key_fingerprint: row.get(2)?,
+            holder: row.get(3)?,
+            is_held: row.get(4)?,
+        })
+    });
+    accounts.collect()
 }
 
 /// Keeps other transactions from changing the state of a batch until the end of this one. What is locked is locked in the

@@ -157,7 +157,11 @@ pub(super) fn append(
             }
             lease.account == attempt.account && attempt.state != AttemptState::Closed
         }
-        None => attempt.state == AttemptState::Undecided,
+        // A person decides, or a worker records what became of a task.
+        None => match attempt.state {
+            AttemptState::Undecided => true,
+            state => state == AttemptState::Created && record.attempt_state == state,
+        },
     };
     if !may_write {
         return Err(item_is(ledger, attempt.item)?);

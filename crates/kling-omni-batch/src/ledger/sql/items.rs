@@ -91,6 +91,15 @@ pub(super) fn by_key(
     row.map(|row| read(&row, 0)).transpose()
 }
 
+pub(super) fn by_id(
+    ledger: &mut dyn SqlSession,
+    item: ItemId,
+) -> Result<Option<BatchItem>, SqlFailure> {
+    let select = format!("select {COLUMNS} from item where id = $1");
+    let row = ledger.find_row(&select, values![item.0])?;
+    row.map(|row| read(&row, 0)).transpose()
+}
+
 pub(super) fn counts(
     ledger: &mut dyn SqlSession,
     batch: BatchId,

@@ -3,8 +3,12 @@
 use crate::error::BatchError;
 use crate::ledger::sql::session::{SqlFailure, SqlSession, values};
 
-/// The migrations, each from one schema to the next, forward only.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+/// The migrations, each from one schema to the next, forward only. One that older programs cannot work with sets
+/// `oldest_program` to its own number; the others only add what older programs do not use.
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+
+/// The first schema that says which programs can use it.
+const HAS_OLDEST_PROGRAM: u32 = 2;
 
 /// The newest schema.
 const SCHEMA: u32 = MIGRATIONS.len() as u32;
@@ -22,16 +26,20 @@ pub(crate) fn migrate(
             (row.get(0)?, row.get(1)?)
         }
     };
-    if found > SCHEMA {
+    let oldest_program = match found < HAS_OLDEST_PROGRAM {
+        true => 0,
+        false => ledger.row("select oldest_program from meta", &[])?.get(0)?,
+    };
+    if oldest_program > SCHEMA {
         return Err(BatchError::NewerSchema {
             path: location.into(),
-            found,
+            found: oldest_program,
             supported: SCHEMA,
             written_by,
         }
         .into());
     }
-    if found == SCHEMA {
+    if found >= SCHEMA {
         return Ok(());
     }
     for migration in MIGRATIONS.iter().skip(found as usize) {

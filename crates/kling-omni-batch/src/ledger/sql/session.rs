@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::de::DeserializeOwned;
 
 use crate::error::BatchError;
+use crate::ledger::{AccountId, ItemId, Step};
 
 /// A parameter of a statement, or a column of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,6 +240,26 @@ pub trait SqlSession {
 
     /// Runs several statements without parameters.
     fn execute_all(&mut self, sql: &str) -> Result<(), SqlFailure>;
+
+    /// Whether the database delivers jobs to consumers.
+    fn has_queue(&self) -> bool {
+        false
+    }
+
+    /// Delivers jobs to the consumers of a queue, once the transaction is committed.
+    fn push_jobs(&mut self, _queue: &str, _items: &[ItemId]) -> Result<(), SqlFailure> {
+        Ok(())
+    }
+
+    /// Removes the jobs of a step that the queue has lost, and what it keeps of finished ones. Returns how many were lost.
+    fn remove_lost_jobs(
+        &mut self,
+        _queue: &str,
+        _account: AccountId,
+        _step: Step,
+    ) -> Result<u64, SqlFailure> {
+        Ok(0)
+    }
 
     /// Returns the first row, if there is one.
     fn find_row(&mut self, sql: &str, values: &[SqlValue]) -> Result<Option<SqlRow>, SqlFailure> {

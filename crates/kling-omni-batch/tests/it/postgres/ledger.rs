@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kling_omni_batch::ledger::{Ledger, PostgresLedger, conformance};
+use kling_omni_batch::ledger::{BatchId, ItemQuery, Ledger, PostgresLedger, conformance};
 use kling_omni_batch::{BatchError, Batches};
 use kling_omni_test_support::postgres::PostgresServer;
 
@@ -31,13 +31,40 @@ async fn newer_schema_is_refused() {
     };
     let database = server.new_database();
     PostgresLedger::open(&database.url).await.unwrap();
-    let newer = "update meta set schema = 99, written_by = '7.0.0'";
+    let newer = "update meta set schema = 99, oldest_program = 99, written_by = '7.0.0'";
     server.query(&database.name, newer);
     let error = PostgresLedger::open(&database.url).await.unwrap_err();
     assert!(
         matches!(error, BatchError::NewerSchema { found: 99, .. }),
         "{error}"
     );
+}
+
+/// The first schema has no jobs and no policies.
+#[tokio::test(flavor = "multi_thread")]
+async fn ledger_of_the_first_schema_is_migrated_once() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let database = server.new_database();
+    let batches = Batches::open(&database.url).await.unwrap();
+    batches.import("cats", [new_item(0)]).await.unwrap();
+    server.query(
+        &database.name,
+        "drop table job; alter table batch drop column policy;
+         alter table meta drop column oldest_program; update meta set schema = 1",
+    );
+    // A program of the first schema that has the ledger open goes on.
+    batches
+        .ledger()
+        .items(ItemQuery::new(BatchId(1)))
+        .await
+        .unwrap();
+    let opened = (0..4).map(|_| PostgresLedger::open(&database.url));
+    for ledger in futures_util::future::try_join_all(opened).await.unwrap() {
+        assert_eq!(ledger.facts().await.unwrap().schema, 2);
+        assert_eq!(ledger.batch("cats").await.unwrap().policy, None);
+    }
 }
 
 #[tokio::test]
@@ -94,7 +121,7 @@ async fn commits_are_durable_whatever_the_server_says() {
     let facts = ledger.facts().await.unwrap();
     assert_eq!(facts.settings["synchronous_commit"], "on");
     assert!(facts.database.starts_with("Postgres "), "{facts:?}");
-    assert!(facts.bytes > 0 && facts.schema == 1, "{facts:?}");
+    assert!(facts.bytes > 0 && facts.schema == 2, "{facts:?}");
     // The shared server does not wait for the disk, which a person has to know.
     let problem = (facts.settings["fsync"] == "off").then_some("fsync is off");
     assert_eq!(facts.problem.as_deref().map(|text| &text[..12]), problem);

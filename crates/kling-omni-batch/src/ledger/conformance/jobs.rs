@@ -1,0 +1,125 @@
+//! Cases about jobs and policies.
+
+use std::time::{Duration, SystemTime};
+
+use crate::error::BatchError;
+use crate::ledger::conformance::fixture::{
+    CaseResult, Handle, PreparedLedger, announced, begin, created, expect, prepared, record,
+};
+use crate::ledger::{ItemChange, ItemId, ItemQuery, Job, JobQuery, Step};
+use crate::state::{AttemptState, ItemState};
+
+fn query(ledger: &PreparedLedger, step: Step, max_jobs: u32) -> JobQuery {
+    JobQuery {
+        batch: ledger.batch.id,
+        step,
+        max_jobs,
+        ready_at: SystemTime::now(),
+    }
+}
+
+async fn plan(handle: &Handle, item: ItemId, not_before: Option<SystemTime>) -> CaseResult {
+    let change = ItemChange {
+        not_before,
+        ..ItemChange::new(item, ItemState::Prepared, ItemState::Planned)
+    };
+    expect(handle.change_item(change).await?, "the item is planned")
+}
+
+pub(super) async fn items_have_one_job_of_a_step(first: Handle, second: Handle) -> CaseResult {
+    let ledger = prepared(&first, 4).await?;
+    let items = first.items(ItemQuery::new(ledger.batch.id)).await?;
+    for item in &items[..3] {
+        plan(&first, item.id, None).await?;
+    }
+    let step = Step::Prepare;
+    let job = |number: usize| Job {
+        item: items[number].id,
+        step,
+    };
+    let queue = |max_jobs| first.queue_jobs(&ledger.lease, query(&ledger, step, max_jobs));
+    expect(queue(2).await? == [job(0), job(1)], "the first two items")?;
+    expect(queue(2).await? == [], "no more than two jobs")?;
+    second.finish_job(job(0)).await?;
+    let again = queue(3).await?;
+    expect(again == [job(0), job(2)], "those without a job")?;
+    let unfinished = second.unfinished_jobs(ledger.account).await?;
+    expect(unfinished.len() == 3, "all jobs are unfinished")?;
+    let fetches = query(&ledger, Step::Fetch, 10);
+    let fetches = first.queue_jobs(&ledger.lease, fetches).await?;
+    expect(fetches == [], "no item needs to be fetched")
+}
+
+pub(super) async fn delayed_items_have_no_job(first: Handle, _: Handle) -> CaseResult {
+    let ledger = prepared(&first, 1).await?;
+    let item = first.items(ItemQuery::new(ledger.batch.id)).await?[0].id;
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    plan(&first, item, Some(later)).await?;
+    let now = query(&ledger, Step::Prepare, 10);
+    let queued = first.queue_jobs(&ledger.lease, now.clone()).await?;
+    expect(queued == [], "it may not begin yet")?;
+    let then = JobQuery {
+        ready_at: later + Duration::from_secs(1),
+        ..now
+    };
+    let queued = first.queue_jobs(&ledger.lease, then).await?;
+    expect(queued.len() == 1, "it may begin")
+}
+
+pub(super) async fn lost_lease_queues_nothing(first: Handle, second: Handle) -> CaseResult {
+    let ledger = prepared(&first, 1).await?;
+    let item = first.items(ItemQuery::new(ledger.batch.id)).await?[0].id;
+    plan(&first, item, None).await?;
+    let lost = ledger.lease.clone();
+    let lost = crate::ledger::Lease::new(lost.account, lost.epoch + 1, None);
+    let queued = second.queue_jobs(&lost, query(&ledger, Step::Prepare, 10));
+    let is_lost = matches!(queued.await, Err(BatchError::LeaseLost));
+    expect(is_lost, "the lease is lost")?;
+    let unfinished = first.unfinished_jobs(ledger.account).await?;
+    expect(unfinished == [], "nothing is queued")
+}
+
+/// A worker records that a video is saved. It can neither create nor decide.
+pub(super) async fn end_of_a_task_needs_no_lease(first: Handle, second: Handle) -> CaseResult {
+    let ledger = prepared(&first, 1).await?;
+    let attempt = begin(&first, &ledger, 0).await?;
+    let refused = second.append(None, announced(&attempt)).await;
+    expect(refused.is_err(), "a worker announces nothing")?;
+    first
+        .append(Some(&ledger.lease), announced(&attempt))
+        .await?;
+    let refused = second.append(None, created(&attempt)).await;
+    expect(refused.is_err(), "a worker does not say that a task exists")?;
+    first.append(Some(&ledger.lease), created(&attempt)).await?;
+    for (number, state) in [
+        (2, ItemState::Ended),
+        (3, ItemState::Publishing),
+        (4, ItemState::Saved),
+    ] {
+        let next = record(&attempt, number, AttemptState::Created, state);
+        second.append(None, next.clone()).await?;
+        let is_refused = matches!(
+            second.append(None, next).await,
+            Err(BatchError::RecordExists { .. })
+        );
+        expect(is_refused, "a record is appended once")?;
+    }
+    let item = first.item_by_id(attempt.item).await?;
+    let is_saved = item.is_some_and(|item| item.state == ItemState::Saved);
+    expect(is_saved, "the item is saved")
+}
+
+pub(super) async fn policy_is_durable(first: Handle, second: Handle) -> CaseResult {
+    let batch = prepared(&first, 1).await?.batch;
+    expect(batch.policy.is_none(), "a batch has no policy at first")?;
+    for policy in [Some("{\"in_flight\":7}".to_owned()), None] {
+        first.set_policy(batch.id, policy.clone()).await?;
+        let found = second.batch_of(batch.id).await?;
+        expect(found.policy == policy, "the policy that was set")?;
+    }
+    let accounts = second.accounts().await?;
+    let names = accounts
+        .iter()
+        .map(|account| account.key_fingerprint.as_str());
+    expect(names.eq(["key"]), "one account")
+}
