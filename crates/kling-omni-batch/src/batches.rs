@@ -102,6 +102,25 @@ impl Batches {
         }
     }
 
+    /// Opens a ledger as [`open`](Self::open) does, to be shared by [workers](Self::worker).
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::NoQueue`] unless it is in Postgres, and those of `PostgresLedger::with_queue`.
+    pub async fn open_with_queue(location: impl Into<PathBuf>) -> BatchResult<Self> {
+        let location = location.into();
+        match postgres_url(&location) {
+            None => Err(BatchError::NoQueue),
+            #[cfg(feature = "postgres")]
+            Some(url) => {
+                let ledger = crate::ledger::PostgresLedger::open(url).await?;
+                Ok(Self::new(ledger.with_queue().await?))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Some(_) => Err(BatchError::NoPostgres),
+        }
+    }
+
     /// Uses another ledger.
     pub fn new(ledger: impl Ledger) -> Self {
         Self {

@@ -226,7 +226,7 @@ fn lines(entries: &[KnownEntry]) -> io::Result<String> {
 }
 
 /// The folder for the state of this program: below `XDG_STATE_HOME`, or else below `~/.local/state`.
-fn state_folder() -> Option<PathBuf> {
+pub(crate) fn state_folder() -> Option<PathBuf> {
     let folder = |name| {
         let folder = PathBuf::from(environment::variable(name)?);
         folder.is_absolute().then_some(folder)

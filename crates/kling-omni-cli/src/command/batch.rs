@@ -23,6 +23,7 @@ mod show;
 mod spend_args;
 mod status;
 mod webhook_args;
+mod worker;
 
 use clap::{Args, Subcommand};
 
@@ -59,6 +60,8 @@ enum BatchCommand {
     Check(check::BatchCheckArgs),
     /// Make the videos of a manifest; the same command again continues
     Run(Box<run::BatchRunArgs>),
+    /// Run the batches that `run --detach` left to workers, together with the other workers of the ledger
+    Worker(worker::BatchWorkerArgs),
     /// Print the status of the batches of a ledger
     Status(status::BatchStatusArgs),
     /// Continue a batch without its manifest
@@ -85,6 +88,7 @@ impl BatchArgs {
         match &self.command {
             BatchCommand::Check(args) => args.json,
             BatchCommand::Run(args) => args.settings.json,
+            BatchCommand::Worker(args) => args.json,
             BatchCommand::Status(args) => args.json,
             BatchCommand::Resume(args) => args.settings.json,
             BatchCommand::Retry(args) => args.json,
@@ -104,6 +108,7 @@ pub(super) async fn run(
     match args.command {
         BatchCommand::Check(args) => check::run(args).await,
         BatchCommand::Run(args) => run::run(*args, connect, verbose).await,
+        BatchCommand::Worker(args) => worker::run(args, connect).await,
         BatchCommand::Status(args) => status::run(args).await,
         BatchCommand::Resume(args) => run::resume(*args, connect, verbose).await,
         BatchCommand::Retry(args) => retry::run(args).await,

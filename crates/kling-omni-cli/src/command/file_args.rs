@@ -17,11 +17,18 @@ use crate::request::{self, Request};
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Files")]
-pub(super) struct FileArgs {
+pub(super) struct UploadArgs {
     /// Where local files are uploaded: to the service (service), to your own S3 bucket (s3://BUCKET/PREFIX), configured
     /// by the usual AWS_… variables, or nowhere (none), which rejects files [default: service]
     #[arg(long, value_name = "TARGET")]
     upload: Option<UploadTo>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Files")]
+pub(super) struct FileArgs {
+    #[command(flatten)]
+    upload: UploadArgs,
 
     /// Do not inspect the images and videos of the request
     #[arg(long)]
@@ -69,6 +76,17 @@ impl FromStr for UploadTo {
     }
 }
 
+impl UploadArgs {
+    /// Sets where a client uploads files.
+    pub(super) fn set_on_client(&self, client: ClientBuilder) -> ClientBuilder {
+        match &self.upload {
+            #[cfg(feature = "object-store")]
+            Some(UploadTo::Bucket(bucket, _)) => client.uploader(bucket.clone()),
+            _ => client,
+        }
+    }
+}
+
 impl FileArgs {
     /// Inspects the images and videos of a request, unless `--no-preflight` is given. Sends nothing to the service, and
     /// needs no key.
@@ -109,7 +127,7 @@ impl FileArgs {
 
     /// Whether files are uploaded nowhere.
     pub(super) fn refuses_files(&self) -> bool {
-        matches!(self.upload, Some(UploadTo::None))
+        matches!(self.upload.upload, Some(UploadTo::None))
     }
 
     /// Fails for a local file if files are uploaded nowhere.
@@ -136,11 +154,7 @@ impl FileArgs {
 
     /// Sets where a client uploads files.
     pub(super) fn set_on_client(&self, client: ClientBuilder) -> ClientBuilder {
-        match &self.upload {
-            #[cfg(feature = "object-store")]
-            Some(UploadTo::Bucket(bucket, _)) => client.uploader(bucket.clone()),
-            _ => client,
-        }
+        self.upload.set_on_client(client)
     }
 
     /// Returns the flags and the options with the same meaning.
@@ -151,7 +165,7 @@ impl FileArgs {
             ("--allow-private-networks", self.allow_private_networks),
         ];
         let flags = flags.into_iter().filter(|(_, is_set)| *is_set);
-        let upload = match &self.upload {
+        let upload = match &self.upload.upload {
             None | Some(UploadTo::Service) => None,
             #[cfg(feature = "object-store")]
             Some(UploadTo::Bucket(_, url)) => Some(url.as_str()),
@@ -182,7 +196,7 @@ impl FileArgs {
             Some(report) => create.preflight_report(report),
             None => create,
         };
-        match &self.upload {
+        match &self.upload.upload {
             #[cfg(feature = "object-store")]
             Some(UploadTo::Bucket(bucket, _)) => create.uploader(bucket.clone()),
             _ => create,

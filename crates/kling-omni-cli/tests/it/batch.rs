@@ -17,6 +17,7 @@ mod interrupting;
 mod readme;
 mod stable_names;
 mod webhooks;
+mod workers;
 
 use std::fs;
 use std::time::Duration;

@@ -20,6 +20,7 @@ fn every_command_has_help() {
         "batch",
         "batch check",
         "batch run",
+        "batch worker",
         "batch status",
         "batch resume",
         "batch retry",

@@ -20,7 +20,10 @@ pub(super) fn explain(error: BatchError) -> Failure {
         BatchError::ItemIs { .. } | BatchError::BatchIs { .. } => ("invalid_state", Exit::Usage),
         BatchError::NotItsTask { .. } => ("not_its_task", Exit::Usage),
         BatchError::NoPostgres => ("no_postgres", Exit::Usage),
+        BatchError::NoQueue => ("no_queue", Exit::Usage),
+        BatchError::NotForWorkers { .. } => ("not_for_workers", Exit::Usage),
         BatchError::InUse { .. } => ("in_use", Exit::Usage),
+        BatchError::Policy { .. } => ("newer_policy", Exit::File),
         BatchError::OtherAccount { .. } => ("other_account", Exit::Access),
         BatchError::NewerSchema { .. }
         | BatchError::Damaged { .. }

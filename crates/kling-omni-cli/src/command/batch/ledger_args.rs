@@ -34,14 +34,14 @@ pub(super) fn ledger() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// Returns whether a ledger is in Postgres.
-fn is_url(location: &Path) -> bool {
+pub(super) fn is_url(location: &Path) -> bool {
     let schemes = ["postgres://", "postgresql://"];
     let is_of = |location: &str| schemes.iter().any(|scheme| location.starts_with(scheme));
     location.to_str().is_some_and(is_of)
 }
 
 /// Removes the password from a URL. `PGPASSWORD` and `.pgpass` have it for another command.
-fn without_password(location: PathBuf) -> PathBuf {
+pub(super) fn without_password(location: PathBuf) -> PathBuf {
     if !is_url(&location) {
         return location;
     }
@@ -66,6 +66,10 @@ impl LedgerArgs {
         self.db
             .clone()
             .unwrap_or_else(|| self.folder().join(LEDGER))
+    }
+
+    pub(super) fn is_in_postgres(&self) -> bool {
+        is_url(&self.path())
     }
 
     /// Returns the location of the ledger as messages show it, without a password.

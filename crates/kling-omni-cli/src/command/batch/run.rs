@@ -17,7 +17,7 @@ use super::run_settings::RunSettings;
 use super::session::RunSession;
 use crate::connect::ConnectArgs;
 use crate::failure::Failure;
-use crate::input;
+use crate::{input, report};
 
 #[derive(Args, Debug)]
 pub(super) struct BatchRunArgs {
@@ -81,6 +81,7 @@ pub(super) async fn run(
         out: Some(out.clone()),
         db,
     };
+    settings.check_detach(&ledger, connect)?;
     std::fs::create_dir_all(&out).map_err(|error| {
         let message = format!("cannot create the folder {}", input::name(&out));
         not_charged(Failure::file(message).with_cause(error))
@@ -114,9 +115,18 @@ pub(super) async fn resume(
         ledger,
         settings,
     } = args;
+    settings.check_detach(&ledger, connect)?;
     let limit = settings.spend.limit().map_err(not_charged)?;
     let batches = ledger.open().await?;
     let name = ledger.find(&batches, name).await?;
+    let found = batches.ledger().batch(&name).await;
+    let is_left_to_workers = found.map_err(explain)?.policy.is_some();
+    if is_left_to_workers && !settings.detach {
+        let resumed = batches.resume(&name).await;
+        resumed.map_err(|error| not_charged(explain(error)))?;
+        report::say("resumed: workers continue the batch");
+        return Ok(());
+    }
     refuse_files(&batches, &name, &settings.files).await?;
     let batch = RunSession {
         batches,

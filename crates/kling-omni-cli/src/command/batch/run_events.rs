@@ -23,6 +23,16 @@ pub(super) enum BatchEvent<'a> {
         /// What the batch has paid for before.
         spent: Spent,
     },
+    /// The batch was left to workers.
+    Submitted {
+        batch: &'a str,
+        ledger: &'a Path,
+        items: u64,
+        /// What the items that have no task yet pay for.
+        planned: Spent,
+        /// What the batch has paid for before.
+        spent: Spent,
+    },
     /// An item changed its state, or failed a step that is tried again.
     Item {
         key: &'a str,

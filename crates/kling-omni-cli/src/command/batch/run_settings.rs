@@ -9,8 +9,12 @@ use kling_omni::polling::PollSchedule;
 use kling_omni_batch::RunOptions;
 
 use super::super::file_args::FileArgs;
+use super::explain::not_charged;
+use super::ledger_args::LedgerArgs;
 use super::spend_args::SpendArgs;
 use super::webhook_args::WebhookArgs;
+use crate::connect::ConnectArgs;
+use crate::failure::Failure;
 use crate::faults::SeededFaultArgs;
 use crate::next::CommandOption;
 use crate::task_runner::{SANDBOX_POLL_INTERVAL, poll_interval_help};
@@ -45,6 +49,10 @@ pub(super) struct RunSettings {
     /// Do not ask before something is paid for
     #[arg(short, long, help_heading = "Cost")]
     pub(super) yes: bool,
+
+    /// Leave the batch to the workers of its ledger (`batch worker`), and return; needs a ledger in Postgres
+    #[arg(long, help_heading = "Run")]
+    pub(super) detach: bool,
 
     /// How long to wait for a task before its item fails; it can be fetched later with `retry`, at no cost [default: 2h]
     #[arg(long, value_name = "TIME", value_parser = duration::parse, help_heading = "Run")]
@@ -89,6 +97,25 @@ impl RunSettings {
             options = options.settle_time(time);
         }
         options
+    }
+
+    /// Fails if `--detach` is given, and workers cannot run the batch.
+    pub(super) fn check_detach(
+        &self,
+        ledger: &LedgerArgs,
+        connect: &ConnectArgs,
+    ) -> Result<(), Failure> {
+        if !self.detach {
+            return Ok(());
+        }
+        let problem = if !ledger.is_in_postgres() {
+            "--detach needs a ledger in Postgres, with --db postgres://…"
+        } else if connect.sandbox {
+            "--detach cannot be used with --sandbox: the sandbox ends with this process"
+        } else {
+            return Ok(());
+        };
+        Err(not_charged(Failure::usage(problem)))
     }
 
     /// Returns how often an item is created again whose task failed.

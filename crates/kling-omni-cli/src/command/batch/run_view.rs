@@ -94,80 +94,30 @@ impl<'a> RunView<'a> {
             self.print_json(&event);
         }
         match event {
-            RunEvent::Item {
-                key,
-                state,
-                task_id,
-                file,
-                error,
-                ..
-            } => {
+            RunEvent::Item { key, state, .. } => {
                 if let Some(live) = &mut self.live {
                     live.set_state(key, *state);
                 }
                 // The create that was searched for has its outcome.
                 self.note = None;
-                let key = printable(key);
-                match (state, task_id, file, error) {
-                    (ItemState::Saved, _, Some(file), _) => {
-                        // On a terminal, the path below says it.
-                        if self.live.is_none() {
-                            self.say(format_args!("{key}: saved {}", DecimalBytes(file.bytes)));
-                        }
-                        if !self.json {
-                            self.print(|| report::path_line(&shown(&file.path)));
-                        }
-                    }
-                    (ItemState::Created, Some(task), ..) if self.live.is_none() => {
-                        self.say(format_args!("{key}: task {}", printable(task)));
-                    }
-                    (state, _, _, Some(error)) if state.is_final() => {
-                        self.say(format_args!("{key}: {state}: {}", printable(&error.text)));
-                    }
-                    (_, _, _, Some(error)) => {
-                        self.say(format_args!(
-                            "{key}: trying again: {}",
-                            printable(&error.text)
-                        ));
-                    }
-                    _ => {}
-                }
             }
-            RunEvent::Settling { key, at_most } => {
-                let note = format!(
-                    "searching for the task of {}, for at most {}; nothing else is created meanwhile",
-                    printable(key),
-                    duration::text(*at_most)
-                );
-                self.say(&note);
-                self.note = Some(note);
-            }
-            RunEvent::Waiting { reason, delay } => {
-                self.say(format_args!(
-                    "waiting {} before the next request: {}",
-                    duration::text(*delay),
-                    printable(&reason.text)
-                ));
-            }
-            RunEvent::Paused { reason } => {
-                let why = reason
-                    .as_ref()
-                    .map(|reason| format!(": {}", printable(&reason.text)));
-                let why = why.unwrap_or_default();
-                self.say(format_args!("paused{why}; what is paid for is still saved"));
-                self.note = Some("paused".to_owned());
-            }
-            RunEvent::Resumed => {
-                self.say("resumed");
-                self.note = None;
-            }
-            RunEvent::ResultsNotWritten { error } => {
-                self.say(format_args!(
-                    "results.jsonl is not written: {}",
-                    printable(error)
-                ));
-            }
+            RunEvent::Settling { .. } => self.note = describe_event(event),
+            RunEvent::Paused { .. } => self.note = Some("paused".to_owned()),
+            RunEvent::Resumed => self.note = None,
             _ => {}
+        }
+        // On a terminal, the live lines and the path below say it.
+        let is_live_line =
+            self.live.is_some() && matches!(event, RunEvent::Item { error: None, .. });
+        if let Some(line) = describe_event(event).filter(|_| !is_live_line) {
+            self.say(line);
+        }
+        if let RunEvent::Item {
+            file: Some(file), ..
+        } = event
+            && !self.json
+        {
+            self.print(|| report::path_line(&shown(&file.path)));
         }
     }
 
@@ -229,6 +179,57 @@ fn estimate(ended: u64, left: u64, elapsed: Duration) -> String {
         60.0 / per_item.max(f64::EPSILON),
         duration::text(rest)
     )
+}
+
+/// Describes an event in a line. Returns `None` for those that are not worth one.
+pub(super) fn describe_event(event: &RunEvent) -> Option<String> {
+    Some(match event {
+        RunEvent::Item {
+            key,
+            state,
+            task_id,
+            file,
+            error,
+            ..
+        } => {
+            let key = printable(key);
+            match (state, task_id, file, error) {
+                (ItemState::Saved, _, Some(file), _) => {
+                    format!("{key}: saved {}", DecimalBytes(file.bytes))
+                }
+                (ItemState::Created, Some(task), ..) => format!("{key}: task {}", printable(task)),
+                (state, _, _, Some(error)) if state.is_final() => {
+                    format!("{key}: {state}: {}", printable(&error.text))
+                }
+                (_, _, _, Some(error)) => {
+                    format!("{key}: trying again: {}", printable(&error.text))
+                }
+                _ => return None,
+            }
+        }
+        RunEvent::Settling { key, at_most } => format!(
+            "searching for the task of {}, for at most {}; nothing else is created meanwhile",
+            printable(key),
+            duration::text(*at_most)
+        ),
+        RunEvent::Waiting { reason, delay } => format!(
+            "waiting {} before the next request: {}",
+            duration::text(*delay),
+            printable(&reason.text)
+        ),
+        RunEvent::Paused { reason } => {
+            let why = reason
+                .as_ref()
+                .map(|reason| format!(": {}", printable(&reason.text)));
+            let why = why.unwrap_or_default();
+            format!("paused{why}; what is paid for is still saved")
+        }
+        RunEvent::Resumed => "resumed".to_owned(),
+        RunEvent::ResultsNotWritten { error } => {
+            format!("results.jsonl is not written: {}", printable(error))
+        }
+        _ => return None,
+    })
 }
 
 /// Returns a path as a person in the current folder would write it.

@@ -77,6 +77,9 @@ impl RunSession {
         if let Some(rows) = self.rows.take() {
             rows.import(&self.batches, &self.name).await?;
         }
+        if self.settings.detach {
+            return self.submit(&connection, planned.all, spent).await;
+        }
         let status = self.status().await?;
         report::say(format_args!(
             "{}: {}",
@@ -125,6 +128,35 @@ impl RunSession {
                 Err(self.explain(&connection, error).await)
             }
         }
+    }
+
+    /// Leaves the batch to workers.
+    async fn submit(
+        &self,
+        connection: &Connection,
+        planned: Spent,
+        spent: Spent,
+    ) -> Result<(), Failure> {
+        let options = self.settings.to_options(connection.is_sandbox());
+        let options = options.spend_guard(self.limit.guard.clone());
+        let submit = self.batches.submit(&self.name, &connection.client, options);
+        submit.await.map_err(|error| not_charged(explain(error)))?;
+        let status = self.status().await?;
+        if self.settings.json {
+            report::json_line(&BatchEvent::Submitted {
+                batch: &self.name,
+                ledger: &self.ledger.shown(),
+                items: status.items,
+                planned,
+                spent,
+            })?;
+        }
+        let command = self.ledger.command("status", &[&self.name], &["--watch"]);
+        report::say(format_args!(
+            "{}: left to workers; to watch it: {command}",
+            report::printable(&self.name)
+        ));
+        Ok(())
     }
 
     /// Returns what the items of the ledger would pay for and have paid for, and how many have not ended; `None` for a batch
