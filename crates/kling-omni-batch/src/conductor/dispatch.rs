@@ -53,7 +53,7 @@ impl Conductor<'_> {
         let waiting = waiting.iter().filter_map(|state| counts.get(state));
         self.unfetched = usize::try_from(waiting.sum::<u64>()).unwrap_or(usize::MAX);
         self.ticks += 1;
-        if self.ticks % LOST_TICKS != 0 {
+        if !self.ticks.is_multiple_of(LOST_TICKS) {
             return Ok(());
         }
         let lost = ledger.remove_lost_jobs(&self.shared.lease).await?;

@@ -7,6 +7,7 @@
 mod scenario;
 mod system_calls;
 mod three_workers;
+mod workers;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -165,9 +166,21 @@ struct Results {
 
 /// Runs rows on all processors. `run` returns whether the crashes of a row happened.
 fn run_all<R: fmt::Debug + Send>(rows: Vec<R>, run: impl Fn(&R) -> bool + Sync) -> Results {
+    run_on(
+        thread::available_parallelism().map_or(2, usize::from),
+        rows,
+        run,
+    )
+}
+
+/// Runs rows on so many threads.
+fn run_on<R: fmt::Debug + Send>(
+    threads: usize,
+    rows: Vec<R>,
+    run: impl Fn(&R) -> bool + Sync,
+) -> Results {
     let rows = Mutex::new(VecDeque::from(rows));
     let results = Mutex::new(Results::default());
-    let threads = thread::available_parallelism().map_or(2, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::bench::text;
-pub(crate) use crate::process::child::{COMMIT, ChildOptions, Failpoint, Stop};
+pub(crate) use crate::process::child::{COMMIT, ChildOptions, Failpoint, Stop, WorkerKind};
 pub(crate) use crate::process::running::{Ended, Report, Running};
 use crate::process::shared_clock::SharedClock;
 
@@ -130,6 +130,7 @@ impl Service {
                     None => folder.path().join(LEDGER),
                 },
                 waits_for_lease: false,
+                worker: None,
                 base_url: sandbox.base_url().to_owned(),
                 folder: folder.path().to_owned(),
                 items,
@@ -181,6 +182,15 @@ impl Service {
         }
     }
 
+    /// Lets the jobs of workers that are gone be delivered to others, which the living ones prevent by their next heartbeat.
+    pub(crate) fn expire_workers(&self) {
+        if let Some(Database { server, database }) = &self.database {
+            let expire = "do $$ begin if to_regclass('apalis.workers') is not null then
+                update apalis.workers set last_seen = now() - interval '1 hour'; end if; end $$";
+            server.query(&database.name, expire);
+        }
+    }
+
     /// Waits until no process is in a transaction. A process that is stopped in one keeps a file locked.
     pub(crate) fn until_no_transaction(&self) {
         if self.database.is_some() {
@@ -189,6 +199,16 @@ impl Service {
         let ledger = rusqlite::Connection::open(self.path(LEDGER)).unwrap();
         ledger.busy_timeout(Duration::from_secs(60)).unwrap();
         ledger.execute_batch("begin immediate; rollback").unwrap();
+    }
+
+    /// Starts a worker, which stops where it is told to.
+    pub(crate) fn work(&self, kind: WorkerKind, stop: Option<Stop>) -> Running {
+        let options = ChildOptions {
+            stop,
+            worker: Some(kind),
+            ..self.options.clone()
+        };
+        Running::start(&options)
     }
 
     /// Starts a process that continues the batch, and stops where it is told to.

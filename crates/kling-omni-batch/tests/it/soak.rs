@@ -32,7 +32,7 @@ fn soak(ledger: LedgerKind, items: usize, seed: u64, steps: usize) -> usize {
         let ended = loop {
             match running.next() {
                 Report::Ended(ended) => break Some(ended),
-                Report::Stopped | Report::Waiting | Report::Running => {}
+                Report::Stopped | Report::Waiting | Report::Running | Report::Conducting => {}
                 Report::Reached => left -= 1,
             }
             if left > 0 {

@@ -38,7 +38,7 @@ fn waiting(service: &Service, stop: Option<Stop>) -> Running {
         match running.next() {
             Report::Waiting => return running,
             Report::Ended(ended) => panic!("it does not wait: {ended:?}"),
-            Report::Reached | Report::Stopped | Report::Running => {}
+            Report::Reached | Report::Stopped | Report::Running | Report::Conducting => {}
         }
     }
 }

@@ -263,9 +263,8 @@ async fn spend_guard_is_shared() {
     for _ in 0..2 {
         let mut run = start(&bench, &database, WorkerOptions::default()).await;
         loop {
-            match run.next_event().await.unwrap() {
-                WorkerEvent::Released { error, .. } => break assert_eq!(error, None),
-                _ => {}
+            if let WorkerEvent::Released { error, .. } = run.next_event().await.unwrap() {
+                break assert_eq!(error, None);
             }
         }
         stop(run).await;

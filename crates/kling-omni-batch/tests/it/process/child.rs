@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use kling_omni::request::Request;
 use kling_omni::{ApiKey, Client, TextToVideo};
-use kling_omni_batch::ledger::{NewItem, PostgresLedger, SqliteLedger};
+use kling_omni_batch::ledger::{NewItem, PostgresLedger, SqliteLedger, Step};
 use kling_omni_batch::{
-    BatchError, BatchResult, BatchStatus, Batches, Decision, ItemState, RetrySelection, RunOptions,
+    BatchError, BatchResult, BatchState, BatchStatus, Batches, Decision, ItemState, RetrySelection,
+    RunOptions, WorkerEvent, WorkerOptions,
 };
 use kling_omni_test_support::setup::KEY;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ pub(crate) struct ChildOptions {
     pub(crate) ledger: PathBuf,
     /// Whether it waits while another process has the account.
     pub(crate) waits_for_lease: bool,
+    /// Whether it is a worker, and which.
+    pub(crate) worker: Option<WorkerKind>,
     pub(crate) base_url: String,
     pub(crate) folder: PathBuf,
     pub(crate) items: usize,
@@ -48,6 +51,17 @@ pub(crate) struct ChildOptions {
     pub(crate) decisions: BTreeMap<String, Option<String>>,
     /// Whether everything that is logged is appended to a file.
     pub(crate) log: Option<PathBuf>,
+}
+
+/// What a worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum WorkerKind {
+    /// It conducts, and runs steps.
+    All,
+    /// It only conducts.
+    Conducts,
+    /// It only runs steps.
+    RunsSteps,
 }
 
 /// A step of a run, by its name and how often the name was reached.
@@ -146,7 +160,11 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
     let on_commit = move || in_commit.reach(COMMIT);
     let batches = match options.ledger.to_str() {
         Some(url) if url.starts_with("postgres://") => {
-            Batches::new(PostgresLedger::open(url).await?.on_commit(on_commit))
+            let ledger = PostgresLedger::open(url).await?.on_commit(on_commit);
+            Batches::new(match options.worker {
+                Some(_) => ledger.with_queue().await?,
+                None => ledger,
+            })
         }
         _ => {
             let ledger = SqliteLedger::open(&options.ledger)
@@ -183,6 +201,15 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
         batches.retry(BATCH, &failed).await?;
     }
     let on_step = Arc::clone(&steps);
+    if let Some(kind) = options.worker {
+        let submitted = RunOptions::default().in_flight(options.in_flight);
+        batches.submit(BATCH, &client, submitted).await?;
+        let worker = worker_options(&options, kind).on_step(move |step| {
+            on_step.reach(&step);
+            std::future::ready(())
+        });
+        return run_worker(&batches, &client, worker).await;
+    }
     let run_options = RunOptions::default()
         .in_flight(options.in_flight)
         .retry_failed(options.retry_failed)
@@ -205,6 +232,42 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
     batches
         .write_csv(BATCH, options.folder.join(REPORT))
         .await?;
+    Ok(status)
+}
+
+fn worker_options(options: &ChildOptions, kind: WorkerKind) -> WorkerOptions {
+    let worker = WorkerOptions::default().spool(options.folder.join(super::SPOOL));
+    match kind {
+        WorkerKind::All => worker,
+        WorkerKind::Conducts => worker.without_steps(),
+        WorkerKind::RunsSteps => worker.only(Step::ALL.iter().copied()),
+    }
+}
+
+/// Runs a worker until the batch is done.
+async fn run_worker(
+    batches: &Batches,
+    client: &Client,
+    options: WorkerOptions,
+) -> BatchResult<BatchStatus> {
+    let mut run = batches.worker(client, options).start().await?;
+    say("running", "");
+    let mut look = tokio::time::interval(Duration::from_millis(50));
+    let status = loop {
+        tokio::select! {
+            event = run.next_event() => if let Some(WorkerEvent::Conducting { .. }) = event {
+                say("conducting", "");
+            },
+            _ = look.tick() => {
+                let status = batches.status(BATCH).await?;
+                if status.state == BatchState::Done {
+                    break status;
+                }
+            }
+        }
+    };
+    run.stop();
+    run.await?;
     Ok(status)
 }
 

@@ -34,8 +34,10 @@ pub(crate) enum Report {
     Stopped,
     /// Another process has the account.
     Waiting,
-    /// It has the account.
+    /// It has the account, or it is a worker.
     Running,
+    /// It is the worker that has the account.
+    Conducting,
     /// It ended.
     Ended(Ended),
 }
@@ -97,6 +99,7 @@ impl Running {
                 }
                 "stopped" => Report::Stopped,
                 "waiting" => Report::Waiting,
+                "conducting" => Report::Conducting,
                 "ended" => Report::Ended(Ended::Status(serde_json::from_str(detail).unwrap())),
                 "failed" => Report::Ended(Ended::Failed(detail.to_owned())),
                 _ => Report::Running,
@@ -110,7 +113,18 @@ impl Running {
             match self.next() {
                 Report::Stopped => return true,
                 Report::Ended(_) => return false,
-                Report::Reached | Report::Waiting | Report::Running => {}
+                Report::Reached | Report::Waiting | Report::Running | Report::Conducting => {}
+            }
+        }
+    }
+
+    /// Waits until a worker has the account.
+    pub(crate) fn until_conducting(&mut self) {
+        loop {
+            match self.next() {
+                Report::Conducting => return,
+                Report::Ended(ended) => panic!("it does not conduct: {ended:?}"),
+                Report::Reached | Report::Stopped | Report::Waiting | Report::Running => {}
             }
         }
     }
