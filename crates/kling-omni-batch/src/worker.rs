@@ -6,7 +6,7 @@ mod options;
 mod steps;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use kling_omni::Client;
@@ -96,6 +96,8 @@ pub(crate) struct WorkerShared {
     pub(crate) client: Client,
     pub(crate) options: WorkerOptions,
     pub(crate) events: Mutex<Option<mpsc::UnboundedSender<WorkerEvent>>>,
+    /// The account of the client, once the ledger has it.
+    pub(crate) account: OnceLock<AccountId>,
 }
 
 impl Batches {
@@ -107,6 +109,7 @@ impl Batches {
                 client: client.clone(),
                 options,
                 events: Mutex::default(),
+                account: OnceLock::new(),
             }),
         }
     }
@@ -126,14 +129,20 @@ impl Worker {
     /// The account of the client, if the ledger has it.
     pub(crate) async fn account(&self) -> BatchResult<Option<AccountId>> {
         let WorkerShared {
-            batches, client, ..
+            batches,
+            client,
+            account,
+            ..
         } = &*self.shared;
+        if let Some(account) = account.get() {
+            return Ok(Some(*account));
+        }
         let key = client.key_fingerprint(&batches.ledger().salt().await?);
         let accounts = batches.ledger().accounts().await?;
         let own = accounts
             .into_iter()
             .find(|account| account.service == client.base_url() && account.key_fingerprint == key);
-        Ok(own.map(|account| account.id))
+        Ok(own.map(|own| *account.get_or_init(|| own.id)))
     }
 
     fn events(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<WorkerEvent>>> {
@@ -155,6 +164,11 @@ impl fmt::Debug for Worker {
             .field("options", &self.shared.options)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a worker is asked to stop.
+pub(crate) fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() || stop.has_changed().is_err()
 }
 
 /// Completes when a worker is asked to stop.

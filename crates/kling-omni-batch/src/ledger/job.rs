@@ -69,6 +69,8 @@ pub struct Account {
     pub holder: Option<String>,
     /// Whether a run has its lease now. `None` if only acquiring it can tell.
     pub is_held: Option<bool>,
+    /// Whether it has a batch that was left to workers and is not done.
+    pub has_work: bool,
 }
 
 /// Runs a job.

@@ -36,6 +36,7 @@ pub(crate) struct InFlight {
 /// A video to save. The greatest one expires first.
 pub(crate) struct ReadyVideo {
     pub(crate) item: BatchItem,
+    attempt: Attempt,
     journal: Journal,
     video: Video,
 }
@@ -132,6 +133,7 @@ pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchRes
     match waited {
         Ok(video) => Ok(FetchResult::Ready(Box::new(ReadyVideo {
             item,
+            attempt,
             journal,
             video,
         }))),
@@ -143,6 +145,7 @@ pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchRes
 pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResult<FetchResult> {
     let ReadyVideo {
         item,
+        attempt,
         mut journal,
         video,
     } = ready;
@@ -153,8 +156,18 @@ pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResul
     let save = save.overwrite(is_in_place(&video, &item.path).await);
     match journal.save(save).await {
         Ok(_) => saved(context, item, &journal),
+        Err(_) if is_saved_by_another(context, &attempt).await? => Ok(FetchResult::Done(item.id)),
         Err(error) => failed(context, item, &error).await,
     }
+}
+
+/// Whether another worker, with the same job, saved the video meanwhile.
+async fn is_saved_by_another(context: &StepContext, attempt: &Attempt) -> BatchResult<bool> {
+    if context.lease.is_some() {
+        return Ok(false);
+    }
+    let mut journal = context.journal(attempt, None, Reason::default()).await?;
+    Ok(journal.verify_saved().await.is_some())
 }
 
 /// Whether the file has the content of the video: an earlier run saved it, and could not record that because the ledger was full.

@@ -72,7 +72,8 @@ pub(crate) async fn prepare(context: &StepContext, item: BatchItem) -> BatchResu
         context.report(&item, to, error);
     }
     context.failpoints().after("prepare").await;
-    if let Some(reason) = pause {
+    // What failed for an item that another worker has prepared meanwhile concerns nothing.
+    if let Some(reason) = pause.filter(|_| is_changed) {
         return Ok(PrepareResult::Pause(reason));
     }
     if !is_changed || to != ItemState::Prepared {

@@ -10,7 +10,7 @@ use crate::ledger::{AccountId, Batch};
 use crate::policy::Policy;
 use crate::start::Dispatch;
 use crate::state::BatchState;
-use crate::worker::{Worker, WorkerEvent, WorkerShared, stopped};
+use crate::worker::{Worker, WorkerEvent, WorkerShared, is_stopped, stopped};
 
 /// How often a worker looks for an account that no other one conducts.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -18,7 +18,7 @@ pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// Conducts until the worker is stopped. A batch that fails is tried again.
 pub(super) async fn conduct(worker: Worker, account: AccountId, stop: watch::Receiver<bool>) {
     loop {
-        if *stop.borrow() {
+        if is_stopped(&stop) {
             return;
         }
         if let Err(error) = conduct_next(&worker, account, &stop).await {
@@ -39,14 +39,12 @@ async fn conduct_next(
 ) -> BatchResult<()> {
     let ledger = worker.shared.batches.ledger();
     let accounts = ledger.accounts().await?;
-    let is_held = accounts
-        .iter()
-        .any(|other| other.id == account && other.is_held == Some(true));
-    if is_held {
+    let own = accounts.iter().find(|other| other.id == account);
+    if !own.is_some_and(|own| own.has_work && own.is_held != Some(true)) {
         return Ok(());
     }
     for batch in ledger.batches().await? {
-        if batch.account != Some(account) || batch.policy.is_none() || *stop.borrow() {
+        if batch.account != Some(account) || batch.policy.is_none() || is_stopped(stop) {
             continue;
         }
         if !can_progress(worker, &batch).await? {

@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{AccountId, Job, JobConsumer, Step};
 use crate::worker::conduct::{LOOK_INTERVAL, conduct};
-use crate::worker::{Worker, WorkerEvent, stopped};
+use crate::worker::{Worker, WorkerEvent, is_stopped, stopped};
 
 /// The delays between tries to consume jobs, while the database is away.
 const CONSUME_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -160,7 +160,7 @@ async fn consume(worker: Worker, account: AccountId, step: Step, stop: watch::Re
             stop: stop.clone(),
         };
         let consumed = worker.shared.batches.ledger().consume_jobs(consumer).await;
-        if *stop.borrow() || stop.has_changed().is_err() {
+        if is_stopped(&stop) {
             return;
         }
         match consumed {

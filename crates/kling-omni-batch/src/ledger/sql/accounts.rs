@@ -51,15 +51,16 @@ pub(super) fn set_policy(
 
 pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailure> {
     let dialect = ledger.dialect();
-    let is_held = match dialect.lease_end {
-        "null" => "null".to_owned(),
-        _ => format!(
-            "case when coalesce(lease_until, 0) > {} then 1::bigint else 0::bigint end",
-            dialect.now
-        ),
-    };
-    let select =
-        format!("select id, service, key_fingerprint, holder, {is_held} from account order by id");
+    // Truth is a number in SQLite, and a type of its own in Postgres: counts are the same in both.
+    let select = format!(
+        "select id, service, key_fingerprint, holder,
+            (select count(*) from account as held where held.id = account.id and held.lease_until > {}),
+            (select count(*) from batch
+                where batch.account_id = account.id and policy is not null and state <> 'done')
+         from account order by id",
+        dialect.now,
+    );
+    let has_end = dialect.lease_end != "null";
     let rows = ledger.query(&select, &[])?;
     let accounts = rows.iter().map(|row| {
         Ok(Account {
@@ -67,7 +68,8 @@ pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailur
             service: row.get(1)?,
             key_fingerprint: row.get(2)?,
             holder: row.get(3)?,
-            is_held: row.get(4)?,
+            is_held: has_end.then(|| row.get(4)).transpose()?,
+            has_work: row.get::<u64>(5)? > 0,
         })
     });
     accounts.collect()

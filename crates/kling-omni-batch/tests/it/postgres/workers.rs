@@ -40,10 +40,22 @@ async fn start(
     worker.start().await.unwrap()
 }
 
-/// Waits until a batch is done.
+/// Waits until a batch is done. A test that fails says what became of its items.
 async fn until_done(bench: &BatchBench) {
-    while bench.batches.status(BATCH).await.unwrap().state != BatchState::Done {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let done = async {
+        while bench.batches.status(BATCH).await.unwrap().state != BatchState::Done {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(120), done)
+        .await
+        .is_err()
+    {
+        let mut items = Vec::new();
+        for row in bench.batches.report(BATCH, 0).await.unwrap() {
+            items.push(bench.batches.show(BATCH, &row.key).await.unwrap());
+        }
+        panic!("the batch is not done: {items:#?}");
     }
 }
 
