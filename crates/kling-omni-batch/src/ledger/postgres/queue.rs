@@ -112,7 +112,8 @@ impl Queue {
             .missed_heartbeats(MAX_MISSED_HEARTBEATS)
             // A job is the worker's from when it is fetched: another statement per job would say the same.
             .lock_tasks(false)
-            .persist_results(false);
+            // What it calls a result is the acknowledgement.
+            .persist_results(true);
         let (interval, max_interval) = POLL_INTERVALS;
         let backend = PostgresStorage::<JobContent>::new(&self.pool)
             .with_config(config)
