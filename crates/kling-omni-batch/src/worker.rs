@@ -76,7 +76,7 @@ pub enum WorkerEvent {
 /// use kling_omni_batch::{Batches, RunOptions, WorkerOptions};
 ///
 /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-/// let batches = Batches::open("postgres://kling@db.example/batches").await?;
+/// let batches = Batches::open_with_queue("postgres://kling@db.example/batches").await?;
 /// batches.submit("cats", &client, RunOptions::default().in_flight(50)).await?;
 /// let worker = batches.worker(&client, WorkerOptions::default()).start().await?;
 /// tokio::signal::ctrl_c().await?;

@@ -196,6 +196,29 @@ pub const STEPS: &[Step] = &[
         ..NO_STEP
     },
     Step {
+        name: "restate",
+        title: "example with Restate",
+        run: |ci| {
+            let example = ci.root.join("crates/kling-omni-batch/examples/restate");
+            let mut npm = ci.command("npm");
+            let install = [
+                "install",
+                "--no-save",
+                "--no-audit",
+                "--no-fund",
+                "@restatedev/restate-server",
+            ];
+            ci.succeed(npm.args(install).current_dir(&example))?;
+            ci.succeed(
+                ci.command("cargo")
+                    .args(["test", "--quiet"])
+                    .current_dir(&example),
+            )
+        },
+        on_request: true,
+        ..NO_STEP
+    },
+    Step {
         name: "surface",
         title: "public surface",
         run: |ci| agree(&[check::public_surface(&ci.root, &ci.program)]),

@@ -26,7 +26,7 @@ use crate::ledger::{AccountId, ItemId, Job, JobConsumer, Step};
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const MAX_MISSED_HEARTBEATS: usize = 3;
 /// How often a queue is asked for jobs: at first, and at least.
-const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(3));
 /// How many connections the consumers of a ledger open at most.
 const MAX_CONNECTIONS: u32 = 4;
 

@@ -30,6 +30,18 @@ async fn bench(database: &PostgresDatabase) -> BatchBench {
     bench
 }
 
+/// A batch that is left to workers.
+async fn submitted(server: &PostgresServer, items: usize) -> (PostgresDatabase, BatchBench) {
+    let database = server.new_database();
+    let bench = bench(&database).await;
+    bench.import(items).await;
+    let submit = bench
+        .batches
+        .submit(BATCH, &bench.client, RunOptions::default());
+    submit.await.unwrap();
+    (database, bench)
+}
+
 /// Starts a worker with a handle and a client of its own, as another process has.
 async fn start(
     bench: &BatchBench,
@@ -127,14 +139,8 @@ async fn three_workers_share_a_batch() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
-    let database = server.new_database();
-    let bench = bench(&database).await;
     let items = 12;
-    bench.import(items).await;
-    let submit = bench
-        .batches
-        .submit(BATCH, &bench.client, RunOptions::default());
-    submit.await.unwrap();
+    let (database, bench) = submitted(server, items).await;
     let mut runs = Vec::new();
     for _ in 0..3 {
         runs.push(start(&bench, &database, WorkerOptions::default()).await);
@@ -160,13 +166,7 @@ async fn steps_are_run_by_those_that_offer_them() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
-    let database = server.new_database();
-    let bench = bench(&database).await;
-    bench.import(2).await;
-    let submit = bench
-        .batches
-        .submit(BATCH, &bench.client, RunOptions::default());
-    submit.await.unwrap();
+    let (database, bench) = submitted(server, 2).await;
     let only = |steps: &[Step]| WorkerOptions::default().only(steps.iter().copied());
     let prepares = start(&bench, &database, only(&[Step::Prepare])).await;
     let fetches = start(&bench, &database, only(&[Step::Fetch])).await;
@@ -204,14 +204,8 @@ async fn jobs_may_be_delivered_several_times() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
-    let database = server.new_database();
-    let bench = bench(&database).await;
     let items = 6;
-    bench.import(items).await;
-    let submit = bench
-        .batches
-        .submit(BATCH, &bench.client, RunOptions::default());
-    submit.await.unwrap();
+    let (database, bench) = submitted(server, items).await;
     let delivery = RepeatedDelivery::default();
     let options = WorkerOptions::default().job_sender(delivery.clone());
     // Without a queue of its own.
@@ -232,13 +226,7 @@ async fn another_key_is_refused() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
-    let database = server.new_database();
-    let bench = bench(&database).await;
-    bench.import(1).await;
-    let submit = bench
-        .batches
-        .submit(BATCH, &bench.client, RunOptions::default());
-    submit.await.unwrap();
+    let (_database, bench) = submitted(server, 1).await;
     let other = client(bench.sandbox.base_url(), &bench.clock)
         .api_key(ApiKey::new("FPSX-another").unwrap());
     let worker = bench
@@ -306,13 +294,7 @@ async fn another_worker_takes_over() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
-    let database = server.new_database();
-    let bench = bench(&database).await;
-    bench.import(2).await;
-    let submit = bench
-        .batches
-        .submit(BATCH, &bench.client, RunOptions::default());
-    submit.await.unwrap();
+    let (database, bench) = submitted(server, 2).await;
     let only_conducts = WorkerOptions::default().without_steps();
     let mut first = start(&bench, &database, only_conducts).await;
     assert!(matches!(
@@ -398,13 +380,7 @@ async fn lost_jobs_are_queued_again() {
     let Some(server) = PostgresServer::shared() else {
         return;
     };
-    let database = server.new_database();
-    let bench = bench(&database).await;
-    bench.import(2).await;
-    let submit = bench
-        .batches
-        .submit(BATCH, &bench.client, RunOptions::default());
-    submit.await.unwrap();
+    let (database, bench) = submitted(server, 2).await;
     let ledger = bench.batches.ledger();
     let batch = ledger.batch(BATCH).await.unwrap();
     let lease = ledger
