@@ -2,6 +2,7 @@
 //! that completes tasks in the background.
 
 pub(crate) mod attribution;
+pub(crate) mod bucket;
 pub(crate) mod client;
 pub(crate) mod create;
 pub(crate) mod download;

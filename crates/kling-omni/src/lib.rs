@@ -61,6 +61,8 @@ pub mod polling {
 
 /// Downloads of completed videos.
 pub mod download {
+    #[cfg(feature = "object-store")]
+    pub use crate::engine::download::VideoStore;
     pub use crate::engine::download::{Destination, Download, DownloadEvent, Save, Saved, Sidecar};
     pub use crate::engine::task_id::file_stem;
 }

@@ -1,8 +1,11 @@
-//! Downloads of finished videos, to a file or as a stream.
+//! Downloads of finished videos, to a file, to an object of a bucket, or as a stream.
 
-mod destination;
+pub(crate) mod destination;
+mod draft;
 mod errors;
 mod event;
+#[cfg(feature = "object-store")]
+pub(crate) mod object;
 pub(crate) mod redirect;
 mod save;
 mod sidecar;
@@ -15,6 +18,8 @@ mod writer;
 
 pub use crate::engine::download::destination::Destination;
 pub use crate::engine::download::event::DownloadEvent;
+#[cfg(feature = "object-store")]
+pub use crate::engine::download::object::VideoStore;
 pub use crate::engine::download::save::{Save, Saved};
 pub use crate::engine::download::sidecar::Sidecar;
 pub use crate::engine::download::stream::Download;

@@ -334,7 +334,7 @@ impl JournalRun<'_> {
     }
 
     async fn wait_and_save(mut self, task: Task) -> Result<JournalOutcome> {
-        if let Some(saved) = self.journal.verify_saved().await {
+        if let Some(saved) = self.journal.verify_saved_at(&self.destination).await {
             self.report(JournalEvent::AlreadySaved(saved.clone())).await;
             return Ok(JournalOutcome::Saved(saved));
         }
@@ -382,15 +382,13 @@ impl JournalRun<'_> {
     }
 
     fn save(&mut self, video: &Video, deadline: Option<Instant>) -> Save {
-        let path = match self.path_of.take() {
-            Some(path_of) => path_of(video.task_id()),
-            None => self.destination.path.clone(),
+        let destination = match self.path_of.take() {
+            Some(path_of) => self.destination.clone().with_path(path_of(video.task_id())),
+            None => self.destination.clone(),
         };
         let (received, recovered) = (self.on_event.clone(), self.on_event.clone());
         let mut save = video
-            .save(path)
-            .overwrite(self.destination.overwrite)
-            .sidecar(self.destination.sidecar_path().is_some())
+            .save(destination)
             .on_progress(move |bytes, total| {
                 call(&received, JournalEvent::Received { bytes, total });
             })

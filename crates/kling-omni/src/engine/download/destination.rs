@@ -1,16 +1,19 @@
-//! The file that a video is saved to, and a check that it can be written before the task is paid for.
+//! Where a video is saved: a file or an object, and a check that it can be written before the task is paid for.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use crate::blocking::run_blocking;
+#[cfg(feature = "object-store")]
+use crate::engine::download::object::Object;
 use crate::engine::download::sidecar::Sidecar;
 use crate::engine::download::temp_file::dry_run;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::folder;
 
-/// The file that a video is saved to. [`check`](Self::check) finds out whether it can be written, before the task is paid for.
+/// Where a video is saved: a file, or an object of your bucket (`VideoStore::object`, a feature). [`check`](Self::check) finds out whether it can be written, before the task is paid for.
 ///
 /// ```no_run
 /// # async fn example() -> kling_omni::Result<()> {
@@ -21,10 +24,29 @@ use crate::engine::folder;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Destination {
-    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
     pub(crate) overwrite: bool,
     sidecar: bool,
     required_space: u64,
+}
+
+/// A place for a video.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    File(PathBuf),
+    #[cfg(feature = "object-store")]
+    Object(Object),
+}
+
+impl Place {
+    /// The path of a file, or the URL of an object.
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            #[cfg(feature = "object-store")]
+            Self::Object(object) => object.url(),
+        }
+    }
 }
 
 /// What prevents a file from being written.
@@ -36,8 +58,17 @@ pub(crate) enum Obstacle {
 impl Destination {
     /// Creates a destination at `path`, without a sidecar. An existing file is not replaced.
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self::of(Place::File(path.into()))
+    }
+
+    #[cfg(feature = "object-store")]
+    pub(crate) fn of_object(object: Object) -> Self {
+        Self::of(Place::Object(object))
+    }
+
+    fn of(place: Place) -> Self {
         Self {
-            path: path.into(),
+            place,
             overwrite: false,
             sidecar: false,
             required_space: 8 * 1024 * 1024,
@@ -56,6 +87,12 @@ impl Destination {
         self
     }
 
+    /// Replaces the place by a file.
+    pub(crate) fn with_path(mut self, path: PathBuf) -> Self {
+        self.place = Place::File(path);
+        self
+    }
+
     /// Sets how many bytes [`check`](Self::check) writes to check the free space. Default: 8 MiB.
     pub fn required_space(mut self, bytes: u64) -> Self {
         self.required_space = bytes;
@@ -66,14 +103,26 @@ impl Destination {
     /// it, and publishes it under a name of the same characters. Does the same for the sidecar. Removes all of it; if the process
     /// is killed, the next check of the same path does.
     ///
+    /// For an object: starts an upload and aborts it, which needs the same permission as a save and leaves nothing.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::File`] if the file exists and must not be overwritten, if the path is not a regular file but, for example, a
     /// folder, a device or a link to one, if the folder does not exist or is not writable, if the name is too long or not
-    /// allowed, and if there is not enough space.
+    /// allowed, and if there is not enough space. For an object, [`ErrorKind::File`] if it exists, [`ErrorKind::Configuration`]
+    /// if the store rejects the upload or a sidecar is requested, and [`ErrorKind::Transport`] or [`ErrorKind::Server`] if the
+    /// store does not answer.
     pub async fn check(&self) -> Result<()> {
+        let path = match &self.place {
+            Place::File(path) => path.clone(),
+            #[cfg(feature = "object-store")]
+            Place::Object(object) => {
+                self.refuse_sidecar()?;
+                return object.check(self.overwrite).await;
+            }
+        };
         let destination = self.clone();
-        let checked = run_blocking(move || destination.dry_run()).await;
+        let checked = run_blocking(move || destination.dry_run(&path)).await;
         checked.map_err(|obstacle| {
             let (what, help) = obstacle.describe();
             let error = Error::uncharged(ErrorKind::File, what).with_help(help);
@@ -84,14 +133,26 @@ impl Destination {
         })
     }
 
-    fn dry_run(&self) -> std::result::Result<(), Obstacle> {
-        self.inspect()?;
+    /// Fails if a sidecar is requested: an object has none.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn refuse_sidecar(&self) -> Result<()> {
+        match self.sidecar {
+            false => Ok(()),
+            true => Err(Error::uncharged(
+                ErrorKind::Configuration,
+                "a video in a bucket cannot have a sidecar",
+            )),
+        }
+    }
+
+    fn dry_run(&self, path: &Path) -> std::result::Result<(), Obstacle> {
+        self.inspect(path)?;
         let tried = |path: &Path, required_space| {
             dry_run(path, required_space)
                 .map_err(|error| Obstacle::Unusable(path.to_owned(), error))
         };
         // Both exist at the same time, as after a save.
-        let _video = tried(&self.path, self.required_space)?;
+        let _video = tried(path, self.required_space)?;
         let _sidecar = match self.sidecar_path() {
             Some(path) => tried(&path, 0)?,
             None => None,
@@ -100,19 +161,18 @@ impl Destination {
     }
 
     pub(crate) fn sidecar_path(&self) -> Option<PathBuf> {
-        self.sidecar.then(|| Sidecar::beside(&self.path))
+        self.sidecar.then(|| Sidecar::beside(&self.place.path()))
     }
 
     /// Checks the existing files, without changing anything.
-    pub(crate) fn inspect(&self) -> std::result::Result<(), Obstacle> {
-        let path = &self.path;
+    pub(crate) fn inspect(&self, path: &Path) -> std::result::Result<(), Obstacle> {
         let text = path.as_os_str().to_string_lossy();
         if path.file_name().is_none() || text.ends_with(['/', MAIN_SEPARATOR]) {
             let error = io::ErrorKind::IsADirectory.into();
-            return Err(Obstacle::Unusable(path.clone(), error));
+            return Err(Obstacle::Unusable(path.to_owned(), error));
         }
-        for path in self.sidecar_path().iter().chain([path]) {
-            let unusable = |error| Obstacle::Unusable(path.clone(), error);
+        for path in self.sidecar_path().as_deref().into_iter().chain([path]) {
+            let unusable = |error| Obstacle::Unusable(path.to_owned(), error);
             match fs::symlink_metadata(path) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -129,7 +189,7 @@ impl Destination {
                 Err(error) => return Err(unusable(error)),
             }
             if !self.overwrite {
-                return Err(Obstacle::Exists(path.clone()));
+                return Err(Obstacle::Exists(path.to_owned()));
             }
         }
         Ok(())
@@ -142,20 +202,14 @@ impl From<PathBuf> for Destination {
     }
 }
 
-impl From<&Path> for Destination {
-    fn from(path: &Path) -> Self {
-        Self::new(path)
-    }
-}
-
 impl From<String> for Destination {
     fn from(path: String) -> Self {
         Self::new(path)
     }
 }
 
-impl From<&str> for Destination {
-    fn from(path: &str) -> Self {
+impl<P: AsRef<OsStr> + ?Sized> From<&P> for Destination {
+    fn from(path: &P) -> Self {
         Self::new(path)
     }
 }

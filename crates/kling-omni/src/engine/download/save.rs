@@ -1,10 +1,10 @@
-//! A download to a file.
+//! A download to a file or an object.
 
 use std::fmt;
 use std::fs::File;
 use std::future::{Future, IntoFuture};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -13,17 +13,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use crate::blocking::run_blocking;
 use crate::digest::hex;
-use crate::engine::download::destination::Destination;
+use crate::engine::download::destination::{Destination, Place};
+use crate::engine::download::draft::{self, Draft};
 use crate::engine::download::errors;
 use crate::engine::download::event::DownloadEvent;
 use crate::engine::download::sidecar::Sidecar;
 use crate::engine::download::temp_file::TempFile;
 use crate::engine::download::transfer::{DownloadItem, Transfer};
 use crate::engine::download::video::Video;
-use crate::engine::download::writer::Writer;
 use crate::engine::error::Result;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 use crate::redact::printable;
@@ -32,7 +33,7 @@ type OnProgress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 type OnEvent = Box<dyn FnMut(&DownloadEvent) + Send>;
 type BeforePublish = Box<dyn FnOnce(Saved) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// A download to a file. Await it to start.
+/// A download to a file or an object. Await it to start.
 ///
 /// A connection that breaks, or receives nothing for [`ClientBuilder::read_timeout`](crate::ClientBuilder::read_timeout),
 /// is resumed at the same position, up to [`ClientBuilder::max_retries`](crate::ClientBuilder::max_retries) times. The count
@@ -55,12 +56,12 @@ pub struct Save {
     before_publish: Option<BeforePublish>,
 }
 
-/// A video on disk.
+/// A video that was saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Saved {
-    /// The path of the file.
+    /// The path of the file, or the URL of the object.
     pub path: PathBuf,
     /// The length of the file in bytes.
     pub bytes: u64,
@@ -68,14 +69,20 @@ pub struct Saved {
     pub sha256: String,
     /// The path of the sidecar, if one was requested.
     pub sidecar: Option<PathBuf>,
+    /// The id of the save that the metadata of an object have; `None` for a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub save_id: Option<String>,
 }
 
 impl Video {
-    /// Downloads the file to `path`. Await the result, or set options first.
+    /// Downloads the file to `destination`: a path, or an object of your bucket (`VideoStore::object`, a feature). Await the
+    /// result, or set options first.
     ///
     /// The file appears under its name only when it is complete: it is written to a temporary file beside the target, checked
     /// (its length, and a complete MP4 with the index, the media and every frame), synced to disk, and renamed. An existing
     /// file is not replaced, unless [`Save::overwrite`] is set.
+    ///
+    /// An object is uploaded while the video is downloaded, and appears when the video is complete.
     ///
     /// ```no_run
     /// # async fn example(video: kling_omni::Video) -> kling_omni::Result<()> {
@@ -94,16 +101,17 @@ impl Video {
     /// * [`ErrorKind::Expired`](crate::ErrorKind::Expired): the URL was rejected and the service returns no other.
     /// * [`ErrorKind::CorruptResult`](crate::ErrorKind::CorruptResult): the downloaded file is not a complete MP4.
     /// * [`ErrorKind::File`](crate::ErrorKind::File): the file cannot be written, or exists.
+    /// * [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the store of an object rejects the upload.
     /// * [`ErrorKind::Transport`](crate::ErrorKind::Transport): connections broke more often than [`Save`] retries.
     /// * [`ErrorKind::Timeout`](crate::ErrorKind::Timeout): the download takes longer than [`Save::timeout`].
     /// * The errors of [`Task::refresh`](crate::Task::refresh), if another URL was needed and the service failed.
-    pub fn save(&self, path: impl Into<std::path::PathBuf>) -> Save {
-        Save::new(self.clone(), path.into())
+    pub fn save(&self, destination: impl Into<Destination>) -> Save {
+        Save::new(self.clone(), destination.into())
     }
 }
 
 impl Saved {
-    /// Whether the file exists and has the content that was saved. Reads the complete file.
+    /// Whether the file exists and has the content that was saved. Reads the complete file. False for an object.
     ///
     /// # Errors
     ///
@@ -132,10 +140,10 @@ impl Save {
     /// How long a download may take by default: one hour, which is how long the URL of a result works.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 
-    pub(crate) fn new(video: Video, path: PathBuf) -> Self {
+    pub(crate) fn new(video: Video, destination: Destination) -> Self {
         Self {
             video,
-            destination: Destination::new(path),
+            destination,
             timeout: Self::DEFAULT_TIMEOUT,
             request: None,
             on_progress: None,
@@ -197,28 +205,19 @@ impl Save {
         self
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.destination.path
+    pub(crate) fn place(&self) -> &Place {
+        &self.destination.place
     }
 
     async fn run(mut self) -> Result<Saved> {
-        self.destination
-            .inspect()
-            .map_err(|obstacle| errors::blocked(&self.video, obstacle))?;
-        let sidecar = self.destination.sidecar_path();
-        let Destination {
-            path, overwrite, ..
-        } = self.destination.clone();
-        let (target, id) = (path.clone(), self.video.task_id().to_owned());
-        let temp_file = run_blocking(move || TempFile::create(&target, overwrite, &id))
-            .await
-            .map_err(|error| errors::write_failed(&self.video, &path, error))?;
+        let mut draft = Draft::create(&self.video, &self.destination).await?;
+        let (sidecar, overwrite) = (self.destination.sidecar_path(), self.destination.overwrite);
         let mut transfer = Transfer::new(self.video.clone());
         let timeout = self.timeout;
         let filled = Timeout::new(timeout)
-            .run(self.fill(&temp_file, &mut transfer))
+            .run(self.fill(&mut draft, &mut transfer))
             .await;
-        let sha256 = filled.unwrap_or_else(|Elapsed| {
+        let filled = filled.unwrap_or_else(|Elapsed| {
             let so_far = (transfer.position(), transfer.length());
             Err(errors::timed_out(
                 &self.video,
@@ -226,51 +225,53 @@ impl Save {
                 so_far,
                 timeout,
             ))
-        })?;
+        });
+        let sha256 = match filled {
+            Ok(sha256) => sha256,
+            Err(error) => {
+                draft.discard().await;
+                return Err(error);
+            }
+        };
         let saved = Saved {
             bytes: transfer.position(),
             sha256,
             sidecar,
-            path,
+            save_id: draft.save_id(),
+            path: self.destination.place.path(),
         };
         let task_id = printable(self.video.task_id()).into_owned();
         let (video, request) = (self.video, self.request);
         if let Some(callback) = self.before_publish.take() {
             callback(saved.clone()).await;
         }
-        let url = transfer.url().clone();
-        // Blocking, because it syncs the folder.
-        let publishing = run_blocking(move || {
-            temp_file
-                .publish()
-                .map_err(|error| errors::write_failed(&video, &saved.path, error))?;
-            if let Some(path) = &saved.sidecar {
-                Sidecar::new(
-                    &video,
-                    &saved.path,
-                    saved.bytes,
-                    &saved.sha256,
-                    &url,
-                    request,
-                )
-                .write(&video, path, overwrite)
-                .map_err(|error| errors::sidecar_failed(&video, &saved.path, &error))?;
+        let saved = match draft {
+            Draft::File(temp_file) => {
+                let url = transfer.url().clone();
+                // Blocking, because it syncs the folder.
+                run_blocking(move || {
+                    publish(temp_file, &video, &saved, overwrite, &url, request).map(|()| saved)
+                })
+                .await?
             }
-            Ok(saved)
-        });
-        let saved: Result<Saved> = publishing.await;
-        let saved = saved?;
+            #[cfg(feature = "object-store")]
+            Draft::Object(upload) => {
+                let published = upload.publish().await;
+                published.map_err(|error| error.with_task(&task_id))?;
+                saved
+            }
+        };
         let path = saved.path.display();
         tracing::info!(%task_id, %path, bytes = saved.bytes, "video saved");
         Ok(saved)
     }
 
-    /// Writes the file to disk and returns its hash.
-    async fn fill(&mut self, temp_file: &TempFile, transfer: &mut Transfer) -> Result<String> {
+    /// Writes the video and returns its hash.
+    async fn fill(&mut self, draft: &mut Draft, transfer: &mut Transfer) -> Result<String> {
         let video = self.video.clone();
-        let path = self.destination.path.clone();
-        let file_error = |error| errors::write_failed(&video, &path, error);
-        let mut writer = Writer::start(temp_file.file().map_err(file_error)?);
+        let place = self.destination.place.clone();
+        let file_error = |error| draft::write_failed(&video, &place, error);
+        let mut writer = draft.writer().map_err(file_error)?;
         while let Some(item) = transfer.next().await? {
             match item {
                 DownloadItem::Bytes(chunk) => {
@@ -291,6 +292,26 @@ impl Save {
         }
         writer.finish().await.map_err(file_error)
     }
+}
+
+/// Renames the file to its name, and writes its sidecar.
+fn publish(
+    temp_file: TempFile,
+    video: &Video,
+    saved: &Saved,
+    overwrite: bool,
+    url: &Url,
+    request: Option<Value>,
+) -> Result<()> {
+    let Saved { path, bytes, .. } = saved;
+    let published = temp_file.publish();
+    published.map_err(|error| errors::write_failed(video, path, error))?;
+    let Some(sidecar) = &saved.sidecar else {
+        return Ok(());
+    };
+    Sidecar::new(video, path, *bytes, &saved.sha256, url, request)
+        .write(video, sidecar, overwrite)
+        .map_err(|error| errors::sidecar_failed(video, path, &error))
 }
 
 impl IntoFuture for Save {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -10,6 +11,8 @@ use tokio::task::JoinHandle;
 
 use crate::blocking::run_blocking;
 use crate::digest::hex;
+#[cfg(feature = "object-store")]
+use crate::engine::download::object::ObjectUpload;
 use crate::engine::folder;
 
 /// The number of chunks that may wait to be written or hashed. A chunk is one read from a socket, at most about 100 kB.
@@ -17,15 +20,31 @@ const CAPACITY: usize = 16;
 
 /// Writes and hashes concurrently, each on its own thread. On the thread of the network, or one after the other, they would
 /// slow down a fast download.
-pub(crate) struct Writer {
-    file: Channel<File>,
+pub(crate) struct Writer<'a> {
+    output: Output<'a>,
     digest: Channel<Sha256>,
 }
 
-impl Writer {
-    pub(crate) fn start(file: File) -> Self {
+enum Output<'a> {
+    File(Channel<File>, PhantomData<&'a ()>),
+    #[cfg(feature = "object-store")]
+    Object(&'a mut ObjectUpload),
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn to_file(file: File) -> Self {
+        Self::new(Output::File(Channel::start(file), PhantomData))
+    }
+
+    /// Errors have an [`object_store::Error`] in them.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn to_object(upload: &'a mut ObjectUpload) -> Self {
+        Self::new(Output::Object(upload))
+    }
+
+    fn new(output: Output<'a>) -> Self {
         Self {
-            file: Channel::start(file),
+            output,
             digest: Channel::start(Sha256::new()),
         }
     }
@@ -34,19 +53,34 @@ impl Writer {
         self.digest
             .send(WriteCommand::Append(chunk.clone()))
             .await?;
-        self.file.send(WriteCommand::Append(chunk)).await
+        match &mut self.output {
+            Output::File(file, _) => file.send(WriteCommand::Append(chunk)).await,
+            #[cfg(feature = "object-store")]
+            Output::Object(upload) => upload.append(chunk).await.map_err(io::Error::other),
+        }
     }
 
     /// Discards everything that was written.
     pub(crate) async fn restart(&mut self) -> io::Result<()> {
         self.digest.send(WriteCommand::Restart).await?;
-        self.file.send(WriteCommand::Restart).await
+        match &mut self.output {
+            Output::File(file, _) => file.send(WriteCommand::Restart).await?,
+            #[cfg(feature = "object-store")]
+            Output::Object(upload) => upload.restart().await,
+        }
+        Ok(())
     }
 
-    /// Syncs the file to disk and returns its SHA-256 in hexadecimal digits.
+    /// Syncs a file to disk, and returns the SHA-256 in hexadecimal digits.
     pub(crate) async fn finish(self) -> io::Result<String> {
-        let file = self.file.finish().await?;
-        run_blocking(move || folder::sync_file(&file)).await?;
+        match self.output {
+            Output::File(file, _) => {
+                let file = file.finish().await?;
+                run_blocking(move || folder::sync_file(&file)).await?;
+            }
+            #[cfg(feature = "object-store")]
+            Output::Object(_) => {}
+        }
         Ok(hex(self.digest.finish().await?))
     }
 }
@@ -129,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn restart_discards_all_bytes() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut writer = Writer::start(file.reopen().unwrap());
+        let mut writer = Writer::to_file(file.reopen().unwrap());
         writer.append(Bytes::from_static(b"longer")).await.unwrap();
         writer.restart().await.unwrap();
         writer.append(Bytes::from_static(b"a")).await.unwrap();
@@ -145,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn full_disk_is_reported_before_the_end() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let mut writer = Writer::start(full);
+        let mut writer = Writer::to_file(full);
         let chunk = Bytes::from_static(&[0; 4096]);
         let error = loop {
             if let Err(error) = writer.append(chunk.clone()).await {

@@ -1,10 +1,7 @@
 //! The uploader to a bucket of the caller.
 
 mod errors;
-mod http;
 mod send;
-mod settings;
-mod signing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +15,7 @@ use object_store::{Attribute, GetOptions, ObjectStore};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::digest;
+use crate::engine::bucket::{self, settings};
 use crate::engine::error::{Error, Result};
 use crate::engine::polling::DEFAULT_WAIT_TIMEOUT;
 use crate::engine::upload::local_file::LocalFile;
@@ -88,7 +86,7 @@ impl ObjectStoreUploader {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if this is not such a URL, or if settings are missing or
     /// cannot be read.
     pub fn from_url(url: &str) -> Result<Self> {
-        let (store, prefix) = settings::from_env(url)?;
+        let (store, prefix) = settings::from_url(url)?;
         let name = match prefix.as_ref() {
             "" => url.trim_end_matches('/').to_owned(),
             _ => url.to_owned(),
@@ -194,7 +192,7 @@ impl ObjectStoreUploader {
         let options = GetOptions::new().with_head(true);
         let found = match self.store.get_opts(path, options).await {
             Ok(found) => found,
-            Err(error) if errors::has_no_response(&error) => {
+            Err(error) if bucket::errors::has_no_response(&error) => {
                 return Err(errors::send_failed(file, &self.name, error.into()));
             }
             // Without the permission to list, a missing object looks like a denied one, and the response has no message.

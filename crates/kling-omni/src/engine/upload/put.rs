@@ -10,6 +10,7 @@ use http::header::CONTENT_LENGTH;
 use reqwest::{Body, Response};
 use tokio::sync::watch;
 
+use crate::engine::bucket::xml::element;
 use crate::engine::http::Http;
 use crate::engine::http::timeout::{Elapsed, Timeout};
 use crate::engine::http::{plan_limit, retry_headers};
@@ -171,14 +172,6 @@ async fn check_response(http: &Http, mut response: Response) -> Result<(), PutEr
     })
 }
 
-/// Returns the text of the first element with this name in the XML error of an object store.
-pub(crate) fn element<'a>(xml: &'a str, name: &str) -> &'a str {
-    let text = xml
-        .split_once(&format!("<{name}>"))
-        .and_then(|(_, rest)| rest.split_once('<'));
-    text.map_or("", |(text, _)| text)
-}
-
 fn disconnected(error: reqwest::Error) -> PutError {
     let reason = if error.is_connect() {
         "could not connect to the storage host"
@@ -188,25 +181,5 @@ fn disconnected(error: reqwest::Error) -> PutError {
     PutError::Transport {
         reason: reason.to_owned(),
         source: Some(error.without_url()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn element_finds_the_text_of_store_errors() {
-        for (xml, code) in [
-            (
-                "<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>",
-                "NoSuchKey",
-            ),
-            ("<Error><Code></Code></Error>", ""),
-            ("<Error><Code>cut off", ""),
-            ("{}", ""),
-        ] {
-            assert_eq!(element(xml, "Code"), code, "{xml}");
-        }
     }
 }

@@ -4,19 +4,13 @@ use std::io;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
-use object_store::{
-    Attribute, Attributes, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, WriteMultipart,
-};
-use tokio::runtime::Handle;
+use object_store::{Attribute, Attributes, ObjectStore, PutOptions, PutPayload};
 
+use crate::engine::bucket::multipart::{MultipartUpload, PART_SIZE};
 use crate::engine::upload::local_file::{FileStream, LocalFile};
 
-/// The minimum part size of S3, used unless there would be too many parts.
-const PART_SIZE: u64 = 5 << 20;
 /// The maximum number of parts of S3.
 const MAX_PARTS: u64 = 10_000;
-/// The number of parts of a file that are sent concurrently, while another one is filled.
-const CONCURRENT_PARTS: usize = 2;
 
 /// Why a file was not sent.
 pub(crate) enum SendError {
@@ -52,70 +46,27 @@ pub(crate) async fn send(
             .await?;
         return Ok(());
     }
-    let options = PutMultipartOptions {
-        attributes,
-        ..PutMultipartOptions::default()
-    };
-    let upload = store.put_multipart_opts(path, options).await?;
-    let size = usize::try_from(part_size(file.length())).unwrap_or(usize::MAX);
-    let mut parts = MultipartUpload(Some(WriteMultipart::new_with_chunk_size(upload, size)));
-    match parts.fill(bytes).await {
-        Ok(()) => Ok(parts.finish().await?),
+    let size = part_size(file.length());
+    let mut upload = MultipartUpload::start(store, path, attributes, size).await?;
+    match fill(&mut upload, bytes).await {
+        Ok(()) => Ok(upload.finish().await?),
         Err(failure) => {
-            parts.abort().await;
+            upload.abort().await;
             Err(failure)
         }
     }
 }
 
+async fn fill(upload: &mut MultipartUpload, mut bytes: FileStream) -> Result<(), SendError> {
+    while let Some(chunk) = bytes.next().await {
+        upload.append(chunk.map_err(SendError::File)?).await?;
+    }
+    Ok(())
+}
+
+/// Returns the part size for a file: the minimum, unless there would be too many parts.
 fn part_size(length: u64) -> u64 {
     PART_SIZE.max(length.div_ceil(MAX_PARTS))
-}
-
-/// A multipart upload. Aborted on drop, unless it is finished.
-struct MultipartUpload(Option<WriteMultipart>);
-
-impl MultipartUpload {
-    async fn fill(&mut self, mut bytes: FileStream) -> Result<(), SendError> {
-        let Some(upload) = &mut self.0 else {
-            return Ok(());
-        };
-        while let Some(chunk) = bytes.next().await {
-            let chunk = chunk.map_err(SendError::File)?;
-            upload.wait_for_capacity(CONCURRENT_PARTS).await?;
-            upload.put(chunk);
-        }
-        Ok(())
-    }
-
-    async fn finish(mut self) -> object_store::Result<()> {
-        if let Some(upload) = self.0.take() {
-            upload.finish().await?;
-        }
-        Ok(())
-    }
-
-    async fn abort(mut self) {
-        if let Some(upload) = self.0.take() {
-            abort(upload).await;
-        }
-    }
-}
-
-async fn abort(upload: WriteMultipart) {
-    if upload.abort().await.is_err() {
-        tracing::warn!("parts of an aborted upload could not be removed");
-    }
-}
-
-impl Drop for MultipartUpload {
-    fn drop(&mut self) {
-        if let Some(upload) = self.0.take()
-            && let Ok(runtime) = Handle::try_current()
-        {
-            runtime.spawn(abort(upload));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, RetryConfig};
 use url::Url;
 
+use crate::engine::bucket::errors;
+use crate::engine::bucket::http::Connector;
+use crate::engine::bucket::signing::Sha2;
 use crate::engine::error::Result;
-use crate::engine::upload::bucket::errors;
-use crate::engine::upload::bucket::http::Connector;
-use crate::engine::upload::bucket::signing::Sha2;
 use crate::environment;
 
 /// The default of 30 s per request is too short for a part of a file on a slow connection.
@@ -18,15 +18,20 @@ const TIMEOUT: &str = "300s";
 /// With a backoff that doubles from 100 ms.
 const RETRIES: usize = 6;
 
-pub(crate) fn from_env(url: &str) -> Result<(AmazonS3, Path)> {
+/// Returns the bucket of a URL, with settings from the environment, and the prefix.
+pub(crate) fn from_url(url: &str) -> Result<(AmazonS3, Path)> {
     let (bucket, prefix) = parse_url(url)?;
+    let store = build(from_env().with_bucket_name(bucket))?;
+    Ok((store, prefix))
+}
+
+/// Returns the settings of the environment, without a bucket.
+pub(crate) fn from_env() -> AmazonS3Builder {
     let retry = RetryConfig {
         max_retries: RETRIES,
         ..RetryConfig::default()
     };
-    let mut settings = builder_from_env()
-        .with_bucket_name(bucket)
-        .with_retry(retry);
+    let mut settings = builder_from_env().with_retry(retry);
     let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
     let unset = AmazonS3Builder::new().get_config_value(&timeout);
     if settings.get_config_value(&timeout) == unset {
@@ -35,10 +40,10 @@ pub(crate) fn from_env(url: &str) -> Result<(AmazonS3, Path)> {
     let endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
         .iter()
         .find_map(|key| settings.get_config_value(key));
-    if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
-        settings = settings.with_allow_http(true);
+    match endpoint {
+        Some(endpoint) if endpoint.starts_with("http://") => settings.with_allow_http(true),
+        _ => settings,
     }
-    Ok((build(settings)?, prefix))
 }
 
 /// Reads the variables that [`AmazonS3Builder::from_env`] reads, except empty ones.
@@ -64,6 +69,13 @@ pub(crate) fn build(settings: AmazonS3Builder) -> Result<AmazonS3> {
         .with_crypto_provider(Arc::new(Sha2))
         .build();
     store.map_err(|error| errors::invalid_settings(&error))
+}
+
+/// Splits `s3://bucket/name` into the bucket and the name of an object.
+pub(crate) fn split_url(url: &str) -> Option<(&str, &str)> {
+    let (bucket, name) = url.strip_prefix("s3://")?.split_once('/')?;
+    let is_bucket = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (!bucket.is_empty() && bucket.chars().all(is_bucket)).then_some((bucket, name))
 }
 
 /// Parses `s3://bucket/prefix`.

@@ -1,6 +1,7 @@
 //! Connects a bucket to the HTTP library of this crate. The connector of `object_store` would enable HTTP/2 for all clients
 //! and requires a choice of TLS library.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +15,6 @@ use reqwest::redirect;
 
 use crate::engine::http::client::build_http_client;
 use crate::engine::http::proxy::Proxies;
-use crate::engine::upload::uploader::BoxError;
 
 /// Builds HTTP clients. Applies the timeouts of a store's options and whether plain HTTP is allowed, and rejects a proxy.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ fn duration_option(
     }
 }
 
-fn generic(error: impl Into<BoxError>) -> object_store::Error {
+fn generic(error: impl Into<Box<dyn StdError + Send + Sync>>) -> object_store::Error {
     object_store::Error::Generic {
         store: "HTTP",
         source: error.into(),
