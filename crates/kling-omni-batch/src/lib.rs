@@ -10,6 +10,7 @@ mod error;
 mod failpoint;
 pub mod ledger;
 pub mod manifest;
+mod object_url;
 mod policy;
 mod report;
 mod request;

@@ -48,6 +48,7 @@ pub use self::options::{ManifestLimits, ManifestOptions};
 pub use self::request_text::{RequestTextError, parse_request_text};
 
 use crate::ledger::{NewItem, NewItems};
+use crate::object_url;
 
 use self::row_reader::RowReader;
 use self::source::RawRows;
@@ -124,7 +125,8 @@ impl Manifest {
         })
     }
 
-    /// Returns the rows as items of a batch, for [`Batches::import`](crate::Batches::import). Videos go into the folder `output`.
+    /// Returns the rows as items of a batch, for [`Batches::import`](crate::Batches::import). Videos go into the folder `output`,
+    /// or below the URL of a bucket, such as `s3://my-bucket/clips`.
     /// A row with errors is [`BatchError::Row`](crate::BatchError::Row), which ends an import.
     ///
     /// # Errors
@@ -134,7 +136,7 @@ impl Manifest {
         let output = output.into();
         Ok(Box::new(self.rows()?.map(move |row| {
             let row = row?;
-            NewItem::new(row.id, &row.request, output.join(row.output))
+            NewItem::new(row.id, &row.request, object_url::join(&output, &row.output))
         })))
     }
 

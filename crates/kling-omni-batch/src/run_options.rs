@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "object-store")]
+use kling_omni::download::VideoStore;
 use kling_omni::polling::PollSchedule;
 use kling_omni::preflight::MediaChecks;
 use kling_omni::recovery::Reconcile;
@@ -34,6 +36,8 @@ pub struct RunOptions {
     pub(crate) results: Option<PathBuf>,
     pub(crate) spool: Option<PathBuf>,
     pub(crate) spend_guard: Option<SpendGuard>,
+    #[cfg(feature = "object-store")]
+    pub(crate) video_store: Option<VideoStore>,
     pub(crate) failpoints: Failpoints,
 }
 
@@ -55,6 +59,8 @@ impl Default for RunOptions {
             results: None,
             spool: None,
             spend_guard: None,
+            #[cfg(feature = "object-store")]
+            video_store: None,
             failpoints: Failpoints::default(),
         }
     }
@@ -190,6 +196,14 @@ impl RunOptions {
     /// ```
     pub fn spend_guard(mut self, guard: SpendGuard) -> Self {
         self.spend_guard = Some(guard);
+        self
+    }
+
+    /// Sets the buckets of items whose path is the URL of an object. The ledger has no credentials. Default: none, and a batch
+    /// with such items pauses.
+    #[cfg(feature = "object-store")]
+    pub fn video_store(mut self, store: VideoStore) -> Self {
+        self.video_store = Some(store);
         self
     }
 

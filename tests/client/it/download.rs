@@ -23,7 +23,7 @@ use kling_omni_test_support::virtual_clock::VirtualClock;
 use sha2::{Digest, Sha256};
 
 /// A completed video with its file at `url`.
-async fn video_at(url: &str, clock: &VirtualClock) -> Video {
+pub async fn video_at(url: &str, clock: &VirtualClock) -> Video {
     video_of(url, |api| client(api, clock)).await
 }
 
@@ -39,7 +39,7 @@ async fn video_of(url: &str, client: impl FnOnce(String) -> ClientBuilder) -> Vi
     client.task("a").wait().await.unwrap()
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,7 @@
-//! Uploads of local files to a bucket of the user.
+//! Uploads of local files to a bucket of the user, and videos that are saved in it.
 
 mod failures;
-mod server;
+mod videos;
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -10,12 +10,12 @@ use std::time::{Duration, SystemTime};
 use kling_omni::polling::Wait;
 use kling_omni::upload::{FileSource, LocalFile, ObjectStoreUploader, UploadedFile, Uploader as _};
 use kling_omni::{Client, ErrorKind};
+use kling_omni_test_bucket::{BUCKET, KEY_ID, SECRET, Server};
 use kling_omni_test_support::media::{Film, png};
 use kling_omni_test_support::setup::{client, sandbox, valid_request};
 use kling_omni_test_support::virtual_clock::VirtualClock;
 use sha2::{Digest as _, Sha256};
 
-use self::server::{BUCKET, KEY_ID, SECRET, Server};
 use super::upload::{content, file};
 
 const MIB: usize = 1 << 20;

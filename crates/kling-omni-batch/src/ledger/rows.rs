@@ -10,6 +10,7 @@ use kling_omni::{Mode, Tier};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{BatchError, BatchResult};
+use crate::object_url::is_url;
 use crate::request::StoredRequest;
 use crate::state::{AttemptState, BatchState, ItemState};
 
@@ -61,14 +62,15 @@ pub struct NewItem {
     pub key: String,
     /// The request.
     pub request: StoredRequest,
-    /// The file of the video.
+    /// The file of the video, or the URL of its object.
     pub path: PathBuf,
     /// The length of the video in seconds, or its maximum: [`Request::max_seconds`].
     pub seconds: u32,
 }
 
 impl NewItem {
-    /// Creates an item. `path` becomes absolute.
+    /// Creates an item. `path` is a file, and becomes absolute, or the URL of an object, such as `s3://my-bucket/cat.mp4`. For
+    /// an object, a run needs [`RunOptions::video_store`](crate::RunOptions::video_store).
     ///
     /// # Errors
     ///
@@ -84,7 +86,10 @@ impl NewItem {
             key: key.clone(),
             problem: problem.to_string(),
         })?;
-        let path = std::path::absolute(&path).map_err(BatchError::file("find", &path))?;
+        let path = match is_url(&path) {
+            true => path,
+            false => std::path::absolute(&path).map_err(BatchError::file("find", &path))?,
+        };
         Ok(Self {
             key,
             request,

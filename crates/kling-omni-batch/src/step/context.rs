@@ -1,11 +1,12 @@
 //! What the steps of items share.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use kling_omni::Client;
+use kling_omni::download::Destination;
 use kling_omni::journal::Journal;
 use tokio::sync::mpsc;
 
@@ -13,10 +14,13 @@ use crate::attempt_store::{AttemptStore, KnownStore, Reason};
 use crate::error::BatchResult;
 use crate::failpoint::Failpoints;
 use crate::ledger::{Attempt, BatchItem, ItemError, Lease, Ledger, SavedFile};
+use crate::object_url::is_url;
 use crate::run::RunEvent;
 use crate::run_options::RunOptions;
 use crate::spool::Spool;
 use crate::state::ItemState;
+#[cfg(feature = "object-store")]
+use crate::step::prepare::item_error;
 
 /// What the steps of items share.
 pub(crate) struct StepContext {
@@ -53,6 +57,28 @@ impl StepContext {
 
     pub(crate) fn failpoints(&self) -> &Failpoints {
         &self.options.failpoints
+    }
+
+    /// Where the video of an item goes.
+    pub(crate) fn destination(&self, path: &Path) -> Result<Destination, ItemError> {
+        match is_url(path) {
+            true => self.object(path),
+            false => Ok(path.into()),
+        }
+    }
+
+    #[cfg(feature = "object-store")]
+    fn object(&self, path: &Path) -> Result<Destination, ItemError> {
+        let Some(store) = &self.options.video_store else {
+            return Err(no_store(path, "this run has no store"));
+        };
+        let object = store.object(&path.to_string_lossy());
+        object.map_err(|error| item_error(&error))
+    }
+
+    #[cfg(not(feature = "object-store"))]
+    fn object(&self, path: &Path) -> Result<Destination, ItemError> {
+        Err(no_store(path, "this program has no object stores"))
     }
 
     /// Has the next item check its folder again.
@@ -98,5 +124,12 @@ impl StepContext {
     pub(crate) fn retry_at(&self, failures: u32) -> SystemTime {
         let delay = Duration::from_secs(5) * 2u32.saturating_pow(failures.saturating_sub(1).min(4));
         self.client.clock().system_time() + delay.min(Duration::from_secs(60))
+    }
+}
+
+fn no_store(path: &Path, reason: &str) -> ItemError {
+    ItemError {
+        kind: "configuration".to_owned(),
+        text: format!("{} could not be written: {reason}", path.display()),
     }
 }

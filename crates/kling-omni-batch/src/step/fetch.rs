@@ -15,6 +15,7 @@ use crate::ledger::{
     Attempt, BatchId, BatchItem, ItemChange, ItemError, ItemId, ItemQuery, PAGE, Reopening,
     SavedFile,
 };
+use crate::object_url::is_url;
 use crate::state::ItemState;
 use crate::step::StepContext;
 use crate::step::prepare::item_error;
@@ -91,7 +92,7 @@ pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchRes
     } = in_flight;
     if item.state == ItemState::Publishing {
         let mut journal = context.journal(&attempt, None, Reason::default()).await?;
-        if journal.verify_saved().await.is_some() {
+        if is_saved(context, &item, &mut journal).await {
             return saved(context, item, &journal);
         }
     }
@@ -149,28 +150,47 @@ pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResul
         mut journal,
         video,
     } = ready;
-    if journal.verify_saved().await.is_some() {
+    if is_saved(context, &item, &mut journal).await {
         return saved(context, item, &journal);
     }
-    let save = video.save(&item.path);
-    let save = save.overwrite(is_in_place(&video, &item.path).await);
+    let destination = match context.destination(&item.path) {
+        Ok(destination) => destination,
+        Err(reason) => return pause(context, item, reason).await,
+    };
+    let overwrite = !is_url(&item.path) && is_in_place(&video, &item.path).await;
+    let save = video.save(destination).overwrite(overwrite);
     match journal.save(save).await {
         Ok(_) => saved(context, item, &journal),
-        Err(_) if is_saved_by_another(context, &attempt).await? => Ok(FetchResult::Done(item.id)),
+        Err(_) if is_saved_by_another(context, &item, &attempt).await? => {
+            Ok(FetchResult::Done(item.id))
+        }
         Err(error) => failed(context, item, &error).await,
     }
 }
 
 /// Whether another worker, with the same job, saved the video meanwhile.
-async fn is_saved_by_another(context: &StepContext, attempt: &Attempt) -> BatchResult<bool> {
+async fn is_saved_by_another(
+    context: &StepContext,
+    item: &BatchItem,
+    attempt: &Attempt,
+) -> BatchResult<bool> {
     if context.lease.is_some() {
         return Ok(false);
     }
     let mut journal = context.journal(attempt, None, Reason::default()).await?;
-    Ok(journal.verify_saved().await.is_some())
+    Ok(is_saved(context, item, &mut journal).await)
+}
+
+/// Whether the journal has published the video of an item.
+async fn is_saved(context: &StepContext, item: &BatchItem, journal: &mut Journal) -> bool {
+    match context.destination(&item.path) {
+        Ok(destination) => journal.verify_saved_at(&destination).await.is_some(),
+        Err(_) => false,
+    }
 }
 
 /// Whether the file has the content of the video: an earlier run saved it, and could not record that because the ledger was full.
+/// An object says so itself, by its metadata.
 async fn is_in_place(video: &Video, path: &Path) -> bool {
     let Ok(mut file) = tokio::fs::File::open(path).await else {
         return false;
@@ -221,13 +241,20 @@ async fn failed(context: &StepContext, item: BatchItem, error: &Error) -> BatchR
         ErrorKind::File
         | ErrorKind::Authentication
         | ErrorKind::Permission
-        | ErrorKind::Configuration => {
-            let id = item.id;
-            try_again_or_fail(context, item, reason.clone()).await?;
-            Ok(FetchResult::Pause(id, reason))
-        }
+        | ErrorKind::Configuration => pause(context, item, reason).await,
         _ => try_again_or_fail(context, item, reason).await,
     }
+}
+
+/// Delays the next try until a person has acted.
+async fn pause(
+    context: &StepContext,
+    item: BatchItem,
+    reason: ItemError,
+) -> BatchResult<FetchResult> {
+    let id = item.id;
+    try_again_or_fail(context, item, reason.clone()).await?;
+    Ok(FetchResult::Pause(id, reason))
 }
 
 async fn try_again_or_fail(

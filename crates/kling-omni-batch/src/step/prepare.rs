@@ -13,6 +13,7 @@ use kling_omni::{Error, ErrorKind};
 use crate::blocking::run_blocking;
 use crate::error::BatchResult;
 use crate::ledger::{BatchItem, ItemChange, ItemError, ItemUploads};
+use crate::object_url::is_url;
 use crate::state::ItemState;
 use crate::step::StepContext;
 
@@ -154,6 +155,25 @@ fn invalid(text: String) -> StepFailure {
     }
 }
 
+/// Checks that the video of an item can be saved.
+async fn check_destination(context: &StepContext, path: &Path) -> Result<(), StepFailure> {
+    if !is_url(path) {
+        let (path, writable) = (path.to_owned(), Arc::clone(&context.writable));
+        return run_blocking(move || check_path(&path, &writable)).await;
+    }
+    let pause = |error| StepFailure {
+        error,
+        next: AfterFailure::Pause,
+    };
+    let destination = context.destination(path).map_err(pause)?;
+    let checked = destination.check().await;
+    checked.map_err(|error| match error.kind() {
+        // The bucket or its credentials.
+        ErrorKind::Configuration => pause(item_error(&error)),
+        _ => error.into(),
+    })
+}
+
 /// Checks that a video can be saved at `path`. The free space is not checked: a batch has many videos.
 ///
 /// A file is created in a folder that is not in `writable`. A file that is removed makes the next ones of the folder slow to
@@ -211,8 +231,7 @@ async fn upload(context: &StepContext, item: &BatchItem) -> Result<ItemUploads, 
         .request
         .to_request(&ItemUploads::default().urls)
         .map_err(|error| invalid(error.to_string()))?;
-    let (path, writable) = (item.path.clone(), Arc::clone(&context.writable));
-    run_blocking(move || check_path(&path, &writable)).await?;
+    check_destination(context, &item.path).await?;
     let report = context.client.preflight(request.clone());
     let report = report
         .checks(context.options.media_checks)

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(feature = "object-store")]
+use kling_omni::download::VideoStore;
 use kling_omni::polling::PollSchedule;
 
 use crate::ledger::Step;
@@ -68,6 +70,13 @@ impl WorkerOptions {
     /// Sets the folder for records of paid tasks that the ledger could not take, as [`RunOptions::spool`] does. Default: none.
     pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
         self.run = self.run.spool(folder);
+        self
+    }
+
+    /// Sets the buckets of items whose path is the URL of an object, as [`RunOptions::video_store`] does.
+    #[cfg(feature = "object-store")]
+    pub fn video_store(mut self, store: VideoStore) -> Self {
+        self.run = self.run.video_store(store);
         self
     }
 

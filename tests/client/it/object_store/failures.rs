@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::StatusCode;
 use kling_omni::upload::{FileSource, ObjectStoreUploader};
 use kling_omni::{Charged, Error, ErrorKind};
+use kling_omni_test_bucket::{KEY_ID, SECRET, Server};
 use tracing::instrument::WithSubscriber as _;
 
-use super::server::{KEY_ID, SECRET, Server};
 use super::{client_with, uploader};
 use crate::upload::content;
 use kling_omni_test_support::log::Log;

@@ -1,4 +1,4 @@
-//! An in-process S3 server: signatures and protocol by `s3s`, objects on disk by `s3s-fs`.
+//! An S3 server in the process of a test: signatures and protocol by `s3s`, objects on disk by `s3s-fs`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -22,25 +22,33 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 
+/// The name of the only bucket.
 pub const BUCKET: &str = "clips";
+/// The id of the valid key.
 pub const KEY_ID: &str = "AKIDcanaryinacoalmine";
+/// The secret of the valid key.
 pub const SECRET: &str = "SECRETcanaryinacoalmine";
 
 /// A bucket of a server on loopback.
+#[derive(Debug)]
 pub struct Server {
+    /// The URL of the server.
     pub endpoint: String,
     folder: TempDir,
     told: Arc<Mutex<ServerState>>,
 }
 
 /// The operations of the server, and those to refuse.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct ServerState {
     operations: Vec<String>,
     refused: Option<&'static str>,
+    /// The operation that fails, and how often it still does.
+    failing: Option<(&'static str, u32)>,
 }
 
 impl Server {
+    /// Starts a server with an empty bucket.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(BUCKET)).unwrap();
@@ -87,6 +95,16 @@ impl Server {
         self.told.lock().unwrap().refused = Some(operation);
     }
 
+    /// Refuses nothing any more.
+    pub fn accept(&self) {
+        self.told.lock().unwrap().refused = None;
+    }
+
+    /// Has the next operations of this name fail with an internal error, so many times.
+    pub fn fail(&self, operation: &'static str, times: u32) {
+        self.told.lock().unwrap().failing = Some((operation, times));
+    }
+
     /// The operations since the last call.
     pub fn operations(&self) -> Vec<String> {
         std::mem::take(&mut self.told.lock().unwrap().operations)
@@ -111,6 +129,13 @@ impl Server {
         let path = self.folder.path().join(BUCKET).join(name);
         let object = fs::File::options().write(true).open(path).unwrap();
         object.set_len(length).unwrap();
+    }
+
+    /// Adds an object without metadata.
+    pub fn put(&self, name: &str, content: &[u8]) {
+        let path = self.folder.path().join(BUCKET).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
     }
 
     /// All objects, by their names.
@@ -156,6 +181,13 @@ impl S3Access for AccessControl {
         told.operations.push(operation.to_owned());
         if context.credentials().is_none() || told.refused == Some(operation) {
             return Err(s3_error!(AccessDenied, "Access Denied"));
+        }
+        if let Some((failing, times)) = &mut told.failing
+            && *failing == operation
+            && *times > 0
+        {
+            *times -= 1;
+            return Err(s3_error!(InternalError, "Internal Error"));
         }
         Ok(())
     }
