@@ -182,6 +182,14 @@ impl S3Access for AccessControl {
         if context.credentials().is_none() || told.refused == Some(operation) {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
+        // `s3s-fs` begins an upload to a bucket that does not exist.
+        if context
+            .s3_path()
+            .get_bucket_name()
+            .is_some_and(|name| name != BUCKET)
+        {
+            return Err(s3_error!(NoSuchBucket, "No such bucket"));
+        }
         if let Some((failing, times)) = &mut told.failing
             && *failing == operation
             && *times > 0

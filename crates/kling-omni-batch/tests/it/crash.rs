@@ -21,7 +21,7 @@ fn run_until(bench: &BatchBench, crash_at: usize) -> (Vec<String>, bool) {
 }
 
 /// As [`run_until`], for the step that `crashes` chooses by its number and its name.
-fn run_until_step(
+pub(crate) fn run_until_step(
     bench: &BatchBench,
     options: RunOptions,
     crashes: impl Fn(usize, &str) -> bool + Send + Sync + 'static,

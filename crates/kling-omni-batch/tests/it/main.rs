@@ -1,6 +1,7 @@
 //! Tests of the batch crate.
 
 mod bench;
+mod bucket;
 mod cost;
 mod crash;
 mod decisions;

@@ -1,5 +1,6 @@
 //! `batch`: makes the videos of a manifest. Each is paid at most once, and a batch is resumed after a crash.
 
+mod bucket;
 mod check;
 mod confirm;
 mod control;

@@ -1,5 +1,7 @@
 //! Batches: `batch run` and the commands beside it.
 
+#[cfg(feature = "object-store")]
+mod bucket;
 mod checking;
 mod checking_media;
 mod continuing;

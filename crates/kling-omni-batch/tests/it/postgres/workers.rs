@@ -13,10 +13,12 @@ use kling_omni_batch::{
     BatchError, BatchState, Batches, ItemState, JobSender, RunEvent, RunOptions, StepResult,
     Worker, WorkerEvent, WorkerOptions, WorkerRun,
 };
+use kling_omni_test_bucket::Server as Bucket;
 use kling_omni_test_support::postgres::{PostgresDatabase, PostgresServer};
 use kling_omni_test_support::setup::client;
 
 use crate::bench::{BATCH, BatchBench};
+use crate::bucket;
 
 /// A ledger with a queue.
 async fn open(database: &PostgresDatabase) -> Batches {
@@ -219,6 +221,33 @@ async fn jobs_may_be_delivered_several_times() {
     assert_eq!(bench.charges(), items);
     let results = delivery.results.lock().unwrap();
     assert!(results.contains(&StepResult::NotNeeded), "{results:?}");
+}
+
+/// Uploads of one video at the same time leave one complete object.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_objects_may_be_delivered_several_times() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let database = server.new_database();
+    let bench = bench(&database).await;
+    let bucket = Bucket::start().await;
+    let items = 4;
+    bucket::import(&bench, items).await;
+    let submit = bench
+        .batches
+        .submit(BATCH, &bench.client, RunOptions::default());
+    submit.await.unwrap();
+    let delivery = RepeatedDelivery::default();
+    let options = WorkerOptions::default().video_store(bucket::video_store(&bucket));
+    let options = options.job_sender(delivery.clone());
+    let batches = Batches::open(&database.url).await.unwrap();
+    let worker = batches.worker(&bench.new_client(), options);
+    delivery.worker.set(worker.clone()).unwrap();
+    let run = worker.start().await.unwrap();
+    until_done(&bench).await;
+    stop(run).await;
+    bucket::check_saved(&bench, &bucket, items).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use kling_omni_batch::ledger::ItemQuery;
 use kling_omni_batch::{Batches, ItemState};
 
 use super::super::file_args::FileArgs;
+use super::bucket;
 use super::check::{check_rows, refuse_errors};
 use super::explain::{explain, not_charged};
 use super::ledger_args::{self, LedgerArgs};
@@ -24,8 +25,10 @@ pub(super) struct BatchRunArgs {
     #[command(flatten)]
     manifest: ManifestArgs,
 
-    /// The folder of the videos, of results.jsonl and of report.csv; it is created
-    #[arg(long, value_name = "DIR", value_parser = input::file())]
+    /// The folder of the videos, of results.jsonl and of report.csv, which is created; or your own S3 bucket for the videos
+    /// (s3://BUCKET/PREFIX), configured by the usual AWS_… variables. A bucket needs --db, and neither results.jsonl nor
+    /// report.csv is written; `batch report` prints them
+    #[arg(long, value_name = "DIR", value_parser = bucket::folder_or_bucket())]
     out: PathBuf,
 
     /// The ledger: a file, or postgres://… for several machines [default: batch.db in the folder of the videos]
@@ -77,25 +80,35 @@ pub(super) async fn run(
         &check_rows(&manifest, &settings.files).await?,
         rows.deny_warnings,
     )?;
+    let folder = (!bucket::is_url(&out)).then(|| out.clone());
+    if folder.is_none() && db.is_none() {
+        let failure = Failure::usage("a bucket cannot have the ledger");
+        return Err(not_charged(failure.with_help("name the ledger with --db")));
+    }
     let ledger = LedgerArgs {
-        out: Some(out.clone()),
+        out: folder.clone(),
         db,
     };
     settings.check_detach(&ledger, connect)?;
-    std::fs::create_dir_all(&out).map_err(|error| {
-        let message = format!("cannot create the folder {}", input::name(&out));
-        not_charged(Failure::file(message).with_cause(error))
-    })?;
+    if let Some(folder) = &folder {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let message = format!("cannot create the folder {}", input::name(folder));
+            not_charged(Failure::file(message).with_cause(error))
+        })?;
+    }
     let opened = Batches::open(ledger.path()).await;
     let batches = opened.map_err(|error| not_charged(explain(error)))?;
     let name = name.unwrap_or_else(|| rows.default_name());
-    refuse_shared_folder(&batches, &name, &out).await?;
+    if let Some(folder) = &folder {
+        refuse_shared_folder(&batches, &name, folder).await?;
+    }
     let batch = RunSession {
         batches,
         name,
         ledger,
         settings,
         limit,
+        is_in_bucket: folder.is_none(),
         rows: Some(NewRows {
             manifest,
             sample,
@@ -128,12 +141,15 @@ pub(super) async fn resume(
         return Ok(());
     }
     refuse_files(&batches, &name, &settings.files).await?;
+    let is_in_bucket = bucket::has_objects(&batches, &name).await;
+    let is_in_bucket = is_in_bucket.map_err(|error| not_charged(explain(error)))?;
     let batch = RunSession {
         batches,
         name,
         ledger,
         settings,
         limit,
+        is_in_bucket,
         rows: None,
     };
     batch.run(connect, verbose).await

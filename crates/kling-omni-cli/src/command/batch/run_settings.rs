@@ -9,6 +9,8 @@ use kling_omni::polling::PollSchedule;
 use kling_omni_batch::RunOptions;
 
 use super::super::file_args::FileArgs;
+#[cfg(feature = "object-store")]
+use super::bucket;
 use super::explain::not_charged;
 use super::ledger_args::LedgerArgs;
 use super::spend_args::SpendArgs;
@@ -83,6 +85,10 @@ impl RunSettings {
             .media_checks(self.files.checks())
             .allow_private_networks(self.files.allows_private_networks())
             .on_step(|step| async move { failpoint::block_at(&step) });
+        #[cfg(feature = "object-store")]
+        {
+            options = options.video_store(bucket::video_store());
+        }
         if let Some(rate) = &self.rate {
             options = options.create_interval(rate.interval);
         }

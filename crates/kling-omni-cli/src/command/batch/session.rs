@@ -31,6 +31,8 @@ pub(super) struct RunSession {
     pub(super) ledger: LedgerArgs,
     pub(super) settings: RunSettings,
     pub(super) limit: SpendLimit,
+    /// Whether the videos go into a bucket. Neither results nor report are written then.
+    pub(super) is_in_bucket: bool,
     /// The rows of the manifest, if there is one.
     pub(super) rows: Option<NewRows>,
 }
@@ -232,16 +234,18 @@ impl RunSession {
         if let Some(webhooks) = webhooks {
             options = webhooks.set_on(options);
         }
-        let options = options
-            .results(self.results())
-            .spend_guard(self.limit.guard.clone());
+        if let Some(results) = self.beside_videos("results.jsonl") {
+            options = options.results(results);
+        }
+        let options = options.spend_guard(self.limit.guard.clone());
         self.batches
             .run(&self.name, &connection.client, options)
             .await
     }
 
-    fn results(&self) -> PathBuf {
-        self.ledger.folder().join("results.jsonl")
+    /// Returns the path of a file in the folder of the videos.
+    fn beside_videos(&self, name: &str) -> Option<PathBuf> {
+        (!self.is_in_bucket).then(|| self.ledger.folder().join(name))
     }
 
     /// Shows the run until it ends. The first Ctrl-C stops it, the second one aborts it; returns `None` then.
@@ -336,15 +340,16 @@ impl RunSession {
     ) -> Result<(), Failure> {
         let mut view = view.unwrap_or_else(|| self.view(&status, true));
         view.end(&status);
-        let report = self.ledger.folder().join("report.csv");
-        let results = self.results();
-        let written = async {
-            self.batches.write_results(&self.name, &results).await?;
-            self.batches.write_csv(&self.name, &report).await
-        };
-        match written.await {
-            Ok(()) => report::say(name_files(&results, &report)),
-            Err(error) => report::warn(explain(error).message()),
+        let files = ["results.jsonl", "report.csv"].map(|name| self.beside_videos(name));
+        if let [Some(results), Some(report)] = files {
+            let written = async {
+                self.batches.write_results(&self.name, &results).await?;
+                self.batches.write_csv(&self.name, &report).await
+            };
+            match written.await {
+                Ok(()) => report::say(name_files(&results, &report)),
+                Err(error) => report::warn(explain(error).message()),
+            }
         }
         let resume = self.resume_command(connection);
         let result = outcome::result(&status, early, &self.ledger, resume.as_deref());

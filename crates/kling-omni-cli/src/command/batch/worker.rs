@@ -12,6 +12,8 @@ use kling_omni_batch::{Batches, WorkerEvent, WorkerOptions, WorkerRun};
 use serde::Serialize;
 
 use super::super::file_args::UploadArgs;
+#[cfg(feature = "object-store")]
+use super::bucket;
 use super::explain::{explain, not_charged};
 use super::ledger_args::{self, without_password};
 use super::run_events::BatchEvent;
@@ -103,6 +105,10 @@ pub(super) async fn run(args: BatchWorkerArgs, connect: &ConnectArgs) -> Result<
         .max_prepares(args.max_prepares.get())
         .max_fetches(args.max_fetches.get())
         .on_step(|step| async move { failpoint::block_at(&step) });
+    #[cfg(feature = "object-store")]
+    {
+        options = options.video_store(bucket::video_store());
+    }
     if !args.only.is_empty() {
         options = options.only(args.only.iter().copied());
     }

@@ -126,7 +126,9 @@ impl VideoStore {
                 (Arc::clone(store), name.ok_or_else(|| invalid_url(url))?)
             }
         };
-        let is_name = !name.is_empty() && !name.ends_with('/') && !name.contains('?');
+        let is_name = !name.is_empty() && !name.starts_with('/') && !name.ends_with('/');
+        // A query is that of a presigned URL.
+        let is_name = is_name && !name.contains('?');
         let path = Path::parse(name).ok().filter(|_| is_name);
         Ok(Destination::of_object(Object {
             store,
