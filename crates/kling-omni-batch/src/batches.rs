@@ -12,7 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::attempt_store::{AttemptStore, KnownStore, Reason};
 use crate::error::{BatchError, BatchResult};
 use crate::failpoint::Failpoints;
-use crate::ledger::{Imported, ItemQuery, Ledger, NewItem, Reopening, ReportRow, SqliteLedger};
+#[cfg(feature = "postgres")]
+use crate::ledger::PostgresLedger;
+use crate::ledger::{
+    Imported, ItemQuery, Ledger, MovedLedger, NewItem, Reopening, ReportRow, SqliteLedger,
+    move_ledger,
+};
 use crate::report;
 use crate::results::ResultsFile;
 use crate::state::{AttemptState, BatchState, ItemState};
@@ -84,6 +89,25 @@ fn postgres_url(location: &Path) -> Option<&str> {
         .then_some(location)
 }
 
+/// A ledger that was opened by its location.
+enum AnyLedger {
+    Sqlite(SqliteLedger),
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresLedger),
+}
+
+impl AnyLedger {
+    async fn open(location: PathBuf) -> BatchResult<Self> {
+        match postgres_url(&location) {
+            None => SqliteLedger::open(location).await.map(Self::Sqlite),
+            #[cfg(feature = "postgres")]
+            Some(url) => PostgresLedger::open(url).await.map(Self::Postgres),
+            #[cfg(not(feature = "postgres"))]
+            Some(_) => Err(BatchError::NoPostgres),
+        }
+    }
+}
+
 impl Batches {
     /// Opens a ledger, and creates it if it does not exist. `location` is a SQLite file, or the URL of a database in Postgres
     /// (`postgres://…`), which needs the feature `postgres`.
@@ -92,13 +116,40 @@ impl Batches {
     ///
     /// Those of [`SqliteLedger::open`] and `PostgresLedger::open`, and [`BatchError::NoPostgres`].
     pub async fn open(location: impl Into<PathBuf>) -> BatchResult<Self> {
-        let location = location.into();
-        match postgres_url(&location) {
-            None => Ok(Self::new(SqliteLedger::open(location).await?)),
+        Ok(match AnyLedger::open(location.into()).await? {
+            AnyLedger::Sqlite(ledger) => Self::new(ledger),
             #[cfg(feature = "postgres")]
-            Some(url) => Ok(Self::new(crate::ledger::PostgresLedger::open(url).await?)),
-            #[cfg(not(feature = "postgres"))]
-            Some(_) => Err(BatchError::NoPostgres),
+            AnyLedger::Postgres(ledger) => Self::new(ledger),
+        })
+    }
+
+    /// Moves the ledger at a location to another one, which must be empty or not exist. [`move_ledger`] describes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open) and [`move_ledger`].
+    pub async fn move_ledger(
+        from: impl Into<PathBuf>,
+        to: impl Into<PathBuf>,
+    ) -> BatchResult<MovedLedger> {
+        let source = AnyLedger::open(from.into()).await?;
+        let target = AnyLedger::open(to.into()).await?;
+        match (&source, &target) {
+            (AnyLedger::Sqlite(source), AnyLedger::Sqlite(target)) => {
+                move_ledger(source, target).await
+            }
+            #[cfg(feature = "postgres")]
+            (AnyLedger::Sqlite(source), AnyLedger::Postgres(target)) => {
+                move_ledger(source, target).await
+            }
+            #[cfg(feature = "postgres")]
+            (AnyLedger::Postgres(source), AnyLedger::Sqlite(target)) => {
+                move_ledger(source, target).await
+            }
+            #[cfg(feature = "postgres")]
+            (AnyLedger::Postgres(source), AnyLedger::Postgres(target)) => {
+                move_ledger(source, target).await
+            }
         }
     }
 

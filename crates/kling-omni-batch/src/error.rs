@@ -157,6 +157,18 @@ pub enum BatchError {
     /// The location of a ledger is a URL of Postgres, and this program was built without the feature `postgres`.
     #[error("this program was built without the feature `postgres`")]
     NoPostgres,
+    /// The ledger was moved to another location.
+    #[error("the ledger was moved to {location}")]
+    Moved {
+        /// Where it is now, or will be when the move is completed.
+        location: String,
+    },
+    /// A ledger can be moved only to an empty one.
+    #[error("the ledger {location} is not empty")]
+    NotEmpty {
+        /// The target of the move.
+        location: String,
+    },
     /// The ledger delivers no jobs: workers need a ledger in Postgres, or a queue of their own.
     #[error("the ledger delivers no jobs to workers")]
     NoQueue,
@@ -218,6 +230,10 @@ impl BatchError {
             Self::InDoubt(_) => "start again: the next run reads what the ledger has",
             Self::Interrupted => "import again",
             Self::NoPostgres => "build it with the feature `postgres`, or name a file",
+            Self::Moved { .. } => {
+                "use it there; if the move was interrupted, run the same move again"
+            }
+            Self::NotEmpty { .. } => "move to a new ledger",
             Self::NoQueue => "use a ledger in Postgres",
             Self::Policy { .. } => "use the version that submitted it, or a newer one",
             Self::Locked => "continue or end the process that has it open, and start again",

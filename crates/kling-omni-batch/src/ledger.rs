@@ -19,6 +19,7 @@
 pub mod conformance;
 mod job;
 mod lease;
+mod moving;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
@@ -33,6 +34,7 @@ use async_trait::async_trait;
 
 pub use crate::ledger::job::{Account, Job, JobConsumer, JobQuery, RunJob, Step};
 pub use crate::ledger::lease::Lease;
+pub use crate::ledger::moving::{MovedLedger, move_ledger};
 #[cfg(feature = "postgres")]
 pub use crate::ledger::postgres::PostgresLedger;
 pub use crate::ledger::rows::{
@@ -85,6 +87,10 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     async fn set_policy(&self, batch: BatchId, policy: Option<String>) -> BatchResult<()>;
 
     /// All accounts, in the order in which they were first used.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Moved`](crate::BatchError::Moved).
     async fn accounts(&self) -> BatchResult<Vec<Account>>;
 
     /// A random salt for fingerprints of keys. Always the same.
@@ -106,8 +112,9 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BatchError::InUse`](crate::BatchError::InUse) if another run has it, and
-    /// [`BatchError::Damaged`](crate::BatchError::Damaged) if the ledger is not intact.
+    /// [`BatchError::InUse`](crate::BatchError::InUse) if another run has it,
+    /// [`BatchError::Damaged`](crate::BatchError::Damaged) if the ledger is not intact, and
+    /// [`BatchError::Moved`](crate::BatchError::Moved).
     async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease>;
 
     /// Extends a lease. A run calls it every second, and before each create. Returns for how long the account is the caller's

@@ -16,7 +16,7 @@ pub struct Lease {
     /// Whether the processes that held the account before are known to have ended.
     pub earlier_senders_ended: bool,
     /// Keeps a lock until the last clone is dropped.
-    _hold: Option<Arc<dyn Any + Send + Sync>>,
+    hold: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Lease {
@@ -27,13 +27,13 @@ impl Lease {
             account,
             epoch,
             earlier_senders_ended: hold.is_some(),
-            _hold: hold,
+            hold: hold,
         }
     }
 
     /// Whether the account may be another run's before the lease is dropped.
     pub(crate) fn can_be_lost(&self) -> bool {
-        !self.earlier_senders_ended
+        self.hold.is_none()
     }
 }
 

@@ -183,6 +183,10 @@ impl Drop for Gone {
 impl SqlDatabase for PostgresLedger {
     const LEASE: Option<Duration> = Some(session::LEASE);
 
+    fn location(&self) -> String {
+        self.shared.location.clone()
+    }
+
     /// Everything is durable at once: the process goes on when the database has crashed.
     async fn transact<T: Send + 'static>(
         &self,

@@ -5,8 +5,10 @@ mod attempts;
 mod import;
 mod items;
 mod jobs;
+pub(super) mod mark;
 mod schema;
 mod session;
+pub(super) mod tables;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,9 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 pub(super) use self::schema::migrate;
-#[cfg(feature = "postgres")]
-pub(super) use self::session::values;
-pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue};
+pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue, values};
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
@@ -43,6 +43,9 @@ pub enum Loss {
 pub trait SqlDatabase: fmt::Debug + Send + Sync + 'static {
     /// How long a lease lasts; `None` until it is dropped.
     const LEASE: Option<Duration>;
+
+    /// Where it is, without a password.
+    fn location(&self) -> String;
 
     /// Runs `work` in a transaction. It may run several times; all but the last one are undone. What it did is durable when
     /// this returns, or with the next transaction if its loss costs nothing.
@@ -144,8 +147,7 @@ impl<D: SqlDatabase> Ledger for D {
     }
 
     async fn salt(&self) -> BatchResult<Vec<u8>> {
-        self.read(|ledger| ledger.row("select salt from meta", &[])?.get(0))
-            .await
+        self.read(mark::salt).await
     }
 
     async fn assign(
@@ -164,12 +166,15 @@ impl<D: SqlDatabase> Ledger for D {
     async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease> {
         let hold = self.begin_run(holder).await?;
         let holder = holder.to_owned();
-        let epoch = self
-            .transact(Loss::Money, move |ledger| {
-                accounts::begin_epoch(ledger, account, &holder)
-            })
-            .await?;
-        Ok(Lease::new(account, epoch, hold))
+        let begun = self.transact(Loss::Money, move |ledger| {
+            let epoch = accounts::begin_epoch(ledger, account, &holder)?;
+            Ok((epoch, mark::has_open_create(ledger, account)?))
+        });
+        let (epoch, has_open_create) = begun.await?;
+        let mut lease = Lease::new(account, epoch, hold);
+        // The lock proves nothing about a sender that had the account in another ledger.
+        lease.earlier_senders_ended &= !has_open_create;
+        Ok(lease)
     }
 
     async fn renew(&self, lease: &Lease) -> BatchResult<Option<Duration>> {
@@ -376,7 +381,11 @@ impl<D: SqlDatabase> Ledger for D {
     }
 
     async fn facts(&self) -> BatchResult<LedgerFacts> {
-        self.inspect().await
+        let mut facts = self.inspect().await?;
+        if let Some(mark) = self.read(mark::read).await? {
+            facts.problem = Some(format!("the ledger was moved to {}", mark.location));
+        }
+        Ok(facts)
     }
 
     async fn report(&self, batch: BatchId, from: u64, limit: u32) -> BatchResult<Vec<ReportRow>> {

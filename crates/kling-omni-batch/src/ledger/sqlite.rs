@@ -100,6 +100,10 @@ impl SqliteLedger {
 impl SqlDatabase for SqliteLedger {
     const LEASE: Option<Duration> = None;
 
+    fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
     async fn transact<T: Send + 'static>(
         &self,
         loss: Loss,

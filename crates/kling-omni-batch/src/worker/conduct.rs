@@ -16,17 +16,27 @@ use crate::worker::{Worker, WorkerEvent, WorkerShared, is_stopped, stopped};
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Conducts until the worker is stopped. A batch that fails is tried again.
-pub(super) async fn conduct(worker: Worker, account: AccountId, stop: watch::Receiver<bool>) {
+///
+/// # Errors
+///
+/// [`BatchError::Moved`].
+pub(super) async fn conduct(
+    worker: Worker,
+    account: AccountId,
+    stop: watch::Receiver<bool>,
+) -> BatchResult<()> {
     loop {
         if is_stopped(&stop) {
-            return;
+            return Ok(());
         }
-        if let Err(error) = conduct_next(&worker, account, &stop).await {
-            tracing::warn!(%error, "batches not conducted");
+        match conduct_next(&worker, account, &stop).await {
+            Ok(()) => {}
+            Err(error @ BatchError::Moved { .. }) => return Err(error),
+            Err(error) => tracing::warn!(%error, "batches not conducted"),
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
-            () = stopped(stop.clone()) => return,
+            () = stopped(stop.clone()) => return Ok(()),
         }
     }
 }

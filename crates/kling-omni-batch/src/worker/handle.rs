@@ -25,7 +25,7 @@ const CONSUME_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::
 pub struct WorkerRun {
     events: mpsc::UnboundedReceiver<WorkerEvent>,
     stop: watch::Sender<bool>,
-    ended: JoinHandle<()>,
+    ended: JoinHandle<BatchResult<()>>,
 }
 
 impl WorkerRun {
@@ -62,7 +62,7 @@ impl IntoFuture for WorkerRun {
             let ended = ended.await;
             drop(stop);
             match ended {
-                Ok(()) => Ok(()),
+                Ok(ended) => ended,
                 Err(error) if error.is_cancelled() => Err(BatchError::Aborted),
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
@@ -87,11 +87,14 @@ pub(super) async fn start(worker: &Worker) -> BatchResult<WorkerRun> {
     let (stop, stopping) = watch::channel(false);
     let worker = worker.clone();
     let ended = tokio::spawn(async move {
-        if let Some(account) = find_account(&worker, stopping.clone()).await {
-            run(&worker, account, consumes, &stopping).await;
-        }
+        let ended = match find_account(&worker, stopping.clone()).await {
+            Ok(Some(account)) => run(&worker, account, consumes, &stopping).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
         let mut events = worker.events();
         *events = None;
+        ended
     });
     Ok(WorkerRun {
         events: receiver,
@@ -100,12 +103,16 @@ pub(super) async fn start(worker: &Worker) -> BatchResult<WorkerRun> {
     })
 }
 
-/// Waits until the ledger has the account of the client.
-async fn find_account(worker: &Worker, stop: watch::Receiver<bool>) -> Option<AccountId> {
+/// Waits until the ledger has the account of the client. `None` if the worker is stopped before.
+async fn find_account(
+    worker: &Worker,
+    stop: watch::Receiver<bool>,
+) -> BatchResult<Option<AccountId>> {
     let mut is_reported = false;
     loop {
         match worker.account().await {
-            Ok(Some(account)) => return Some(account),
+            Ok(Some(account)) => return Ok(Some(account)),
+            Err(error @ BatchError::Moved { .. }) => return Err(error),
             Ok(None) if !is_reported => {
                 is_reported = true;
                 worker.emit(WorkerEvent::NoAccount);
@@ -115,28 +122,35 @@ async fn find_account(worker: &Worker, stop: watch::Receiver<bool>) -> Option<Ac
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
-            () = stopped(stop.clone()) => return None,
+            () = stopped(stop.clone()) => return Ok(None),
         }
     }
 }
 
-/// Conducts and consumes jobs until the worker is stopped.
-async fn run(worker: &Worker, account: AccountId, consumes: bool, stop: &watch::Receiver<bool>) {
+/// Conducts and consumes jobs until the worker is stopped, or the ledger is moved.
+async fn run(
+    worker: &Worker,
+    account: AccountId,
+    consumes: bool,
+    stop: &watch::Receiver<bool>,
+) -> BatchResult<()> {
     let mut tasks = JoinSet::new();
     let options = &worker.shared.options;
     if options.conducts {
         tasks.spawn(conduct(worker.clone(), account, stop.clone()));
     }
     for step in options.steps.iter().copied().filter(|_| consumes) {
-        tasks.spawn(consume(worker.clone(), account, step, stop.clone()));
+        let consume = consume(worker.clone(), account, step, stop.clone());
+        tasks.spawn(consume.map(Ok));
     }
     while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            std::panic::resume_unwind(error.into_panic());
+        match ended {
+            Ok(ended) => ended?,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {}
         }
     }
+    Ok(())
 }
 
 /// Runs the jobs of a step. While the database is away, it tries again.

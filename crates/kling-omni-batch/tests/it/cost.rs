@@ -75,6 +75,6 @@ async fn ledger_tells_its_settings() {
     let settings = [("journal_mode", "wal"), ("synchronous", "full")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(facts.settings, settings.into());
-    assert_eq!((facts.schema, facts.problem), (2, None));
+    assert_eq!((facts.schema, facts.problem), (3, None));
     assert!(facts.bytes > 0);
 }

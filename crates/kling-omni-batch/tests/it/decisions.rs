@@ -6,7 +6,7 @@ use kling_omni_test_support::setup::client;
 use crate::bench::{BATCH, BatchBench, text};
 
 /// A run in which the response to the first create is lost, while another program creates two tasks on the account.
-async fn undecided(fault: &str) -> BatchBench {
+pub(crate) async fn undecided(fault: &str) -> BatchBench {
     let bench = BatchBench::new(|sandbox| sandbox).await;
     bench.import(3).await;
     bench.sandbox.inject(fault.parse().unwrap());

@@ -105,7 +105,7 @@ async fn newer_schema_is_refused() {
     assert!(
         error
             .to_string()
-            .ends_with("has schema 98, written by 7.0.0, but this version supports up to 2"),
+            .ends_with("has schema 98, written by 7.0.0, but this version supports up to 3"),
         "{error}"
     );
     assert_eq!(fs::read(&path).unwrap(), before);
@@ -118,12 +118,12 @@ async fn newer_schema_that_permits_this_program_is_opened() {
     let path = folder.path().join("batch.db");
     SqliteLedger::open(&path).await.unwrap();
     let connection = rusqlite::Connection::open(&path).unwrap();
-    let newer = "alter table item add column colour text; update meta set schema = 3";
+    let newer = "alter table item add column colour text; update meta set schema = 4";
     connection.execute_batch(newer).unwrap();
     let ledger = SqliteLedger::open(&path).await.unwrap();
     let items = Box::new((0..2).map(new_item));
     assert_eq!(ledger.import("b", items).await.unwrap().added, 2);
-    assert_eq!(ledger.facts().await.unwrap().schema, 3);
+    assert_eq!(ledger.facts().await.unwrap().schema, 4);
 }
 
 #[tokio::test]
@@ -136,11 +136,13 @@ async fn ledger_of_the_first_schema_is_migrated() {
     drop(ledger);
     let connection = rusqlite::Connection::open(&path).unwrap();
     let first = "drop table job; alter table batch drop column policy;
-        alter table meta drop column oldest_program; update meta set schema = 1";
+        alter table meta drop column oldest_program; alter table meta drop column moved_to;
+        alter table meta drop column moved_to_salt; alter table account drop column moved_epoch;
+        update meta set schema = 1";
     connection.execute_batch(first).unwrap();
     drop(connection);
     let ledger = SqliteLedger::open(&path).await.unwrap();
-    assert_eq!(ledger.facts().await.unwrap().schema, 2);
+    assert_eq!(ledger.facts().await.unwrap().schema, 3);
     let batch = ledger.batch("b").await.unwrap();
     assert_eq!(batch.policy, None);
     assert_eq!(

@@ -12,6 +12,8 @@ mod kill_matrix;
 mod ledger;
 mod manifest;
 #[cfg(unix)]
+mod moving;
+#[cfg(unix)]
 mod postgres;
 #[cfg(unix)]
 mod process;

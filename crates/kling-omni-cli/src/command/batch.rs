@@ -10,6 +10,7 @@ mod ledger_args;
 mod list_reach;
 mod live_view;
 mod manifest_args;
+mod move_ledger;
 mod new_rows;
 mod outcome;
 mod report;
@@ -79,6 +80,8 @@ enum BatchCommand {
     Settle(settle::BatchSettleArgs),
     /// Print a report about all items
     Report(report::BatchReportArgs),
+    /// Move a ledger to another location, such as Postgres for several machines
+    Move(move_ledger::BatchMoveArgs),
     /// Check ledger, disk, key, clock, and what the service still lists
     Doctor(doctor::BatchDoctorArgs),
 }
@@ -96,6 +99,7 @@ impl BatchArgs {
             BatchCommand::Pause(_) | BatchCommand::Stop(_) | BatchCommand::Settle(_) => false,
             BatchCommand::Show(args) => args.json,
             BatchCommand::Report(args) => args.is_jsonl(),
+            BatchCommand::Move(args) => args.json,
             BatchCommand::Doctor(args) => args.json,
         }
     }
@@ -118,6 +122,7 @@ pub(super) async fn run(
         BatchCommand::Show(args) => show::run(args).await,
         BatchCommand::Settle(args) => settle::run(args, connect).await,
         BatchCommand::Report(args) => report::run(args).await,
+        BatchCommand::Move(args) => move_ledger::run(args).await,
         BatchCommand::Doctor(args) => doctor::run(args, connect).await,
     }
 }

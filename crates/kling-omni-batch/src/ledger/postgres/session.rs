@@ -33,6 +33,10 @@ const POSTGRES: Dialect = Dialect {
     ),
     has_index_hints: false,
     json_numbers: "select value::bigint from json_array_elements_text($1::json)",
+    lock_tables: Some("lock table batch, item, account in exclusive mode"),
+    set_identity: Some(
+        "select setval(pg_get_serial_sequence('$table', '$column'), coalesce(max($column), 0) + 1, false) from $table",
+    ),
     types: &[
         (
             "    number integer primary key",

@@ -2,7 +2,7 @@
 
 use crate::error::BatchError;
 use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
-use crate::ledger::sql::{from_ms, items};
+use crate::ledger::sql::{from_ms, items, mark};
 use crate::ledger::{Account, AccountId, Batch, BatchId, ItemId, KnownUpdate, Lease};
 use crate::state::BatchState;
 
@@ -46,10 +46,11 @@ pub(super) fn set_policy(
 ) -> Result<(), SqlFailure> {
     let set = "update batch set policy = $1 where id = $2";
     ledger.execute(set, values![policy, batch.0])?;
-    Ok(())
+    mark::check(ledger)
 }
 
 pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailure> {
+    mark::check(ledger)?;
     let dialect = ledger.dialect();
     // Truth is a number in SQLite, and a type of its own in Postgres: counts are the same in both.
     let select = format!(
@@ -108,6 +109,7 @@ pub(super) fn set_batch_state(
     reason: Option<&String>,
 ) -> Result<bool, SqlFailure> {
     lock_batch(ledger, batch)?;
+    mark::check(ledger)?;
     let counts = items::counts(ledger, batch)?;
     if state == BatchState::Done && counts.keys().any(|state| !state.is_final()) {
         return Ok(false);
@@ -145,6 +147,7 @@ pub(super) fn assign(
     let insert =
         "insert into account (service, key_fingerprint) values ($1, $2) on conflict do nothing";
     ledger.execute(insert, values![service, key])?;
+    mark::check(ledger)?;
     let find = "select id from account where service = $1 and key_fingerprint = $2";
     let account: i64 = ledger.row(find, values![service, key])?.get(0)?;
     let assign = "update batch set account_id = $1 where id = $2 and coalesce(account_id, $1) = $1";
@@ -167,7 +170,9 @@ pub(super) fn begin_epoch(
          where id = $2 and coalesce(lease_until, 0) <= {} returning epoch",
         dialect.lease_end, dialect.now
     );
-    match ledger.find_row(&begin, values![holder, account.0])? {
+    let begun = ledger.find_row(&begin, values![holder, account.0])?;
+    mark::check(ledger)?;
+    match begun {
         Some(row) => row.get(0),
         None => {
             let holder = "select coalesce(holder, '') from account where id = $1";

@@ -2,7 +2,7 @@
 
 use crate::error::BatchError;
 use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
-use crate::ledger::sql::{accounts, items};
+use crate::ledger::sql::{accounts, items, mark};
 use crate::ledger::{
     AccountId, Attempt, AttemptId, BatchId, BatchItem, CostGroup, EventDetail, ItemError, ItemId,
     Lease, NewRecord, Reopening,
@@ -158,10 +158,13 @@ pub(super) fn append(
             lease.account == attempt.account && attempt.state != AttemptState::Closed
         }
         // A person decides, or a worker records what became of a task.
-        None => match attempt.state {
-            AttemptState::Undecided => true,
-            state => state == AttemptState::Created && record.attempt_state == state,
-        },
+        None => {
+            mark::check(ledger)?;
+            match attempt.state {
+                AttemptState::Undecided => true,
+                state => state == AttemptState::Created && record.attempt_state == state,
+            }
+        }
     };
     if !may_write {
         return Err(item_is(ledger, attempt.item)?);
@@ -274,6 +277,7 @@ pub(super) fn reopen(
 ) -> Result<bool, SqlFailure> {
     accounts::lock_batch_of(ledger, item)?;
     items::lock(ledger, item)?;
+    mark::check(ledger)?;
     let is_in_state = "select id from item where id = $1 and state = $2";
     let found = ledger.find_row(is_in_state, values![item.0, from.as_str()])?;
     let attempt = latest(ledger, item)?;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::sql::accounts;
 use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, SqlValue, values};
+use crate::ledger::sql::{accounts, mark};
 use crate::ledger::{BatchId, Imported, NewItem, NewItems};
 
 /// How many items are inserted at once.
@@ -17,6 +17,7 @@ pub(super) fn import(
 ) -> Result<Imported, SqlFailure> {
     let batch = accounts::insert_batch(ledger, batch)?;
     accounts::lock_batch(ledger, batch)?;
+    mark::check(ledger)?;
     let count = "select count(*) from item where batch_id = $1";
     let mut position: u64 = ledger.row(count, values![batch.0])?.get(0)?;
     let mut imported = Imported::default();

@@ -130,7 +130,7 @@ pub(super) fn change(ledger: &mut dyn SqlSession, change: &ItemChange) -> Result
     let uploads = change.uploads.as_ref().map(serde_json::to_string);
     let set = "update item set state = $1, uploads = coalesce($2, uploads), not_before = $3, failures = $4,
             error_kind = $5, error = $6
-        where id = $7 and state = $8";
+        where id = $7 and state = $8 and not exists (select 1 from meta where moved_to is not null)";
     let values = values![
         change.to.as_str(),
         uploads.transpose()?,

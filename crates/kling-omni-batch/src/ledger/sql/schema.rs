@@ -1,11 +1,16 @@
 //! The schema of a ledger, and its migrations.
 
 use crate::error::BatchError;
+use crate::ledger::sql::mark;
 use crate::ledger::sql::session::{SqlFailure, SqlSession, values};
 
 /// The migrations, each from one schema to the next, forward only. One that older programs cannot work with sets
 /// `oldest_program` to its own number; the others only add what older programs do not use.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// The first schema that says which programs can use it.
 const HAS_OLDEST_PROGRAM: u32 = 2;
@@ -50,7 +55,7 @@ pub(crate) fn migrate(
         ledger.execute_all(&text)?;
     }
     if is_new {
-        let salt: [u8; 16] = std::array::from_fn(|_| fastrand::u8(..));
+        let salt = mark::new_salt();
         let insert = "insert into meta (schema, written_by, salt) values (0, '', $1)";
         ledger.execute(insert, values![salt.to_vec()])?;
     }

@@ -208,6 +208,10 @@ pub struct Dialect {
     pub(crate) has_index_hints: bool,
     /// Selects the numbers of a JSON array, which is the parameter `$1`.
     pub(crate) json_numbers: &'static str,
+    /// Keeps other transactions from locking or writing rows of batches, items and accounts until the end of this one.
+    pub(crate) lock_tables: Option<&'static str>,
+    /// Lets the keys that the database gives continue after those in `$column` of `$table`.
+    pub(crate) set_identity: Option<&'static str>,
     /// What to replace in the text of a migration.
     pub(crate) types: &'static [(&'static str, &'static str)],
 }

@@ -18,6 +18,9 @@ const SQLITE: Dialect = Dialect {
     lock_events: None,
     has_index_hints: true,
     json_numbers: "select value from json_each($1)",
+    lock_tables: None,
+    // A new key is one more than the largest.
+    set_identity: None,
     types: &[],
 };
 

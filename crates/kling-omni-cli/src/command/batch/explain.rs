@@ -24,6 +24,8 @@ pub(super) fn explain(error: BatchError) -> Failure {
         BatchError::NotForWorkers { .. } => ("not_for_workers", Exit::Usage),
         BatchError::InUse { .. } => ("in_use", Exit::Usage),
         BatchError::Policy { .. } => ("newer_policy", Exit::File),
+        BatchError::Moved { .. } => ("moved", Exit::Usage),
+        BatchError::NotEmpty { .. } => ("not_empty", Exit::Usage),
         BatchError::OtherAccount { .. } => ("other_account", Exit::Access),
         BatchError::NewerSchema { .. }
         | BatchError::Damaged { .. }

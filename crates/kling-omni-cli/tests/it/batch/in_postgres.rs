@@ -46,3 +46,38 @@ fn ledger_can_be_in_postgres() {
         assert!(!text.replace(&url, "").contains("sesame"), "{text}");
     }
 }
+
+#[test]
+fn ledger_moves_to_postgres() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let database = server.new_database();
+    let url = database.url.replace('@', ":sesame@");
+    let service = Service::quick();
+    write_many(&service, 2);
+    run(&service, "--sample 1").expect(0);
+    let program = |line: &str| service.program(line).run();
+    let moved = format!("batch move --from clips/batch.db --to {url}");
+    let moved = program(&moved).expect(0);
+    assert!(
+        moved.stderr.contains("moved: 1 batch with 1 item"),
+        "{moved}"
+    );
+    assert!(!moved.stderr.contains("sesame"), "{moved}");
+    // The rows of a manifest that are new go to the moved ledger only.
+    let refused = run(&service, "").expect(2);
+    assert!(refused.stderr.contains("was moved to"), "{refused}");
+    let refused = about(&service, "resume --yes").expect(2);
+    assert!(refused.stderr.contains("was moved to"), "{refused}");
+    run(&service, &format!("--db {url}")).expect(0);
+    assert_eq!((service.charges(), videos(&service).len()), (2, 2));
+    let missing = program("batch move --from none.db --to other.db").expect(2);
+    assert!(missing.stderr.contains("does not exist"), "{missing}");
+    let back = format!("batch move --json --from {url} --to back.db");
+    let back = program(&back).expect(0);
+    assert!(
+        back.stdout.contains("{\"batches\":1,\"items\":2}"),
+        "{back}"
+    );
+}
