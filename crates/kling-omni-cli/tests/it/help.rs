@@ -29,6 +29,7 @@ fn every_command_has_help() {
         "batch show",
         "batch settle",
         "batch report",
+        "batch move",
         "batch doctor",
         "check",
         "status",
