@@ -3,10 +3,10 @@
 mod attribution;
 mod disk;
 pub mod import;
-mod ledger_file;
+pub mod ledger_file;
 pub mod resume;
 pub mod run_load;
-mod transitions;
+pub mod transitions;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -260,7 +260,7 @@ impl Batch {
 }
 
 /// The largest number of tasks that were in progress at the same time.
-fn most_in_flight(tasks: &[TaskRecord]) -> usize {
+pub fn most_in_flight(tasks: &[TaskRecord]) -> usize {
     let begins = tasks.iter().map(|task| (task.created_at(), 1));
     let ends = tasks.iter().map(|task| (task.ends_at(), -1));
     let mut changes: Vec<_> = begins.chain(ends).collect();

@@ -7,6 +7,7 @@ mod build;
 mod child;
 mod cost;
 mod download;
+mod fleet;
 mod hot;
 mod machine;
 mod overhead;
@@ -14,6 +15,7 @@ mod polling;
 mod report;
 mod sample;
 mod schedule;
+mod simulation;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,10 +36,12 @@ struct Arguments {
 }
 
 /// The scenarios that make up the page, in its order.
-const ALL: [&str; 8] = [
+const ALL: [&str; 10] = [
     "polling",
     "cost",
     "batch",
+    "fleet",
+    "simulation",
     "alternatives",
     "overhead",
     "hot",
@@ -66,6 +70,10 @@ enum Scenario {
     Build(build::BuildCost),
     /// Run durable batches: time, processor time, memory, requests and space.
     Batch(batch::Batch),
+    /// Run a batch by several workers on Postgres: requests, transactions and takeovers.
+    Fleet(fleet::Fleet),
+    /// Simulate fleets of workers and accounts on one Postgres in virtual time.
+    Simulation(simulation::Simulation),
     /// Make the same videos with a shell loop, a short program and a batch, all killed at the same times.
     Alternatives(alternatives::Alternatives),
     /// The check and the import of a manifest, in a process of its own so that its memory can be told.
@@ -77,6 +85,9 @@ enum Scenario {
     /// A run until it is killed, in a process of its own so that its start counts.
     #[command(hide = true)]
     Resume(batch::resume::Resume),
+    /// A worker until its standard input ends.
+    #[command(hide = true)]
+    FleetWorker(fleet::worker::FleetWorker),
     /// Those calls, in a process of its own so that its processor time can be told.
     #[command(hide = true)]
     Calls(overhead::calls::Calls),
@@ -118,10 +129,16 @@ fn run(arguments: &Arguments) -> Result<()> {
         Scenario::Hot(hot) => hot.run()?,
         Scenario::Build(build) => build.run()?,
         Scenario::Batch(batch) => batch.run()?,
+        Scenario::Fleet(fleet) => fleet.run()?,
+        Scenario::Simulation(simulation) => match simulation.run()? {
+            Some(report) => report,
+            None => return Ok(()),
+        },
         Scenario::Alternatives(alternatives) => alternatives.run()?,
         Scenario::Import(import) => return import.run(),
         Scenario::RunLoad(load) => return load.run(),
         Scenario::Resume(resume) => return resume.run(),
+        Scenario::FleetWorker(worker) => return worker.run(),
         Scenario::Calls(calls) => return calls.run(),
         Scenario::Load(load) => return load.run(),
         Scenario::Spaced(spaced) => return spaced.run(),
