@@ -2,6 +2,7 @@
 
 mod builder;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 pub use crate::client::builder::ClientBuilder;
+pub use crate::engine::http::request_counts::RequestCount;
 pub use crate::engine::limits::retry_budget::{CircuitState, Health, RetryBudget};
 
 use crate::clock::Clock;
@@ -303,6 +305,18 @@ impl Client {
     /// ```
     pub fn health(&self) -> Health {
         self.inner().health()
+    }
+
+    /// Returns how many requests this client and its clones have sent to the service, by operation, such as
+    /// `create_video_pro`. Uploads to a storage and downloads are not among them. Sends nothing.
+    ///
+    /// ```
+    /// # let client = kling_omni::Client::builder().api_key("key").build()?;
+    /// assert!(client.request_counts().is_empty());
+    /// # Ok::<(), kling_omni::Error>(())
+    /// ```
+    pub fn request_counts(&self) -> BTreeMap<&'static str, RequestCount> {
+        self.inner().http.requests.read()
     }
 
     /// Returns the task durations that this client and its clones have measured. Sends nothing.

@@ -18,6 +18,7 @@ use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::http::client::{LazyClient, build_call_client};
 use crate::engine::http::key::ApiKey;
 use crate::engine::http::proxy::Proxies;
+use crate::engine::http::request_counts::RequestCounts;
 use crate::engine::http::{Http, HttpSettings};
 use crate::engine::known_tasks::KnownTasks;
 use crate::engine::limits::in_flight::InFlightLimit;
@@ -463,6 +464,7 @@ impl ClientBuilder {
             },
             throttle: RetryThrottle::new(self.retry_budget),
             rate_limiter: RateLimiter::new(interval),
+            requests: RequestCounts::default(),
             clock: self.clock,
         });
         let connect_timeout = self.connect_timeout;

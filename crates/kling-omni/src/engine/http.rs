@@ -10,6 +10,7 @@ pub(crate) mod content;
 pub(crate) mod key;
 pub(crate) mod plan_limit;
 pub(crate) mod proxy;
+pub(crate) mod request_counts;
 pub(crate) mod retry_headers;
 pub(crate) mod task_ids;
 pub(crate) mod timeout;
@@ -21,6 +22,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::clock::Clock;
 use crate::engine::http::key::ApiKey;
+use crate::engine::http::request_counts::RequestCounts;
 use crate::engine::limits::rate_limiter::RateLimiter;
 use crate::engine::limits::retry_budget::RetryThrottle;
 
@@ -38,6 +40,7 @@ pub(crate) struct Http {
     pub(crate) settings: HttpSettings,
     pub(crate) throttle: RetryThrottle,
     pub(crate) rate_limiter: RateLimiter,
+    pub(crate) requests: RequestCounts,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

@@ -322,7 +322,7 @@ impl Call {
             let spent = http.clock.now().duration_since(started);
             let sending = attempt::send(http, request, self.attempt_timeout(spent));
             let result = sending.instrument(span).await;
-            self.record(&result);
+            self.record(operation, &result);
             let spent = http.clock.now().duration_since(started);
             let next = self.retry_delay(idempotency, attempt, &result, &mut backoff, spent);
             let stop = match (next, copy) {
@@ -480,8 +480,10 @@ impl Call {
         );
     }
 
-    /// Reports the result of an attempt to the retry budget and the rate limiter, which all calls share.
-    fn record(&self, result: &AttemptResult) {
+    /// Reports the result of an attempt to the counts, the retry budget and the rate limiter, which all calls share.
+    fn record(&self, operation: &'static str, result: &AttemptResult) {
+        let failed = result.error_type().is_some();
+        self.http.requests.record(operation, failed);
         let now = self.http.clock.system_time();
         self.http.throttle.record(!result.is_transient(), now);
         if let Some(pause) = result.throttled_for(&self.http) {
