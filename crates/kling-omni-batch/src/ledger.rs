@@ -17,8 +17,10 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod facts;
 mod job;
 mod lease;
+mod metrics;
 mod moving;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -32,15 +34,19 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
+pub use crate::ledger::facts::{LedgerFacts, QueueFacts, ServerFacts};
 pub use crate::ledger::job::{Account, Job, JobConsumer, JobQuery, RunJob, Step};
 pub use crate::ledger::lease::Lease;
+pub use crate::ledger::metrics::{
+    AccountMetrics, BatchMetrics, LedgerMetrics, QueuedJobs, RecentVideo,
+};
 pub use crate::ledger::moving::{MovedLedger, move_ledger};
 #[cfg(feature = "postgres")]
 pub use crate::ledger::postgres::PostgresLedger;
 pub use crate::ledger::rows::{
     AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, EventDetail, Imported,
-    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, LedgerFacts,
-    NewItem, NewItems, NewRecord, Reopening, ReportRow, SavedFile,
+    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, NewItem,
+    NewItems, NewRecord, Reopening, ReportRow, SavedFile,
 };
 pub use crate::ledger::sqlite::SqliteLedger;
 
@@ -241,6 +247,9 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 
     /// What a batch has paid for, or may have, each with a request of the group.
     async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(CostGroup, StoredRequest)>>;
+
+    /// The counts of all batches and accounts, cheap enough to be read every few seconds.
+    async fn metrics(&self) -> BatchResult<LedgerMetrics>;
 
     /// What a person needs to judge the health of the ledger.
     async fn facts(&self) -> BatchResult<LedgerFacts>;

@@ -10,6 +10,7 @@ mod error;
 mod failpoint;
 pub mod ledger;
 pub mod manifest;
+mod metrics;
 mod object_url;
 mod policy;
 mod report;
@@ -27,6 +28,7 @@ mod worker;
 
 pub use crate::batches::{Batches, Decision, Retried, RetrySelection};
 pub use crate::error::{BatchError, BatchResult};
+pub use crate::metrics::Metrics;
 pub use crate::request::{StoredRequest, UnstorableRequest};
 pub use crate::run::{BatchRun, RunEvent};
 pub use crate::run_options::RunOptions;

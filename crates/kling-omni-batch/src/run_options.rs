@@ -38,6 +38,7 @@ pub struct RunOptions {
     pub(crate) spend_guard: Option<SpendGuard>,
     #[cfg(feature = "object-store")]
     pub(crate) video_store: Option<VideoStore>,
+    pub(crate) lease_wait: Duration,
     pub(crate) failpoints: Failpoints,
 }
 
@@ -61,6 +62,7 @@ impl Default for RunOptions {
             spend_guard: None,
             #[cfg(feature = "object-store")]
             video_store: None,
+            lease_wait: Duration::from_secs(15),
             failpoints: Failpoints::default(),
         }
     }
@@ -204,6 +206,14 @@ impl RunOptions {
     #[cfg(feature = "object-store")]
     pub fn video_store(mut self, store: VideoStore) -> Self {
         self.video_store = Some(store);
+        self
+    }
+
+    /// Sets how long a run waits for a lease of the account that is not extended any more: that of a run that has died. A run that
+    /// is alive extends its lease each second, and the other one is refused as soon as it sees that. Default: 15 s, which is
+    /// longer than a lease lasts. A ledger in a file needs no wait: the lock ends with its process.
+    pub fn lease_wait(mut self, time: Duration) -> Self {
+        self.lease_wait = time;
         self
     }
 

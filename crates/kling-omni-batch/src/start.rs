@@ -1,6 +1,7 @@
 //! Starts runs, and leaves batches to workers.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use kling_omni::Client;
 use tokio::sync::{mpsc, watch};
@@ -8,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use crate::attempt_store::KnownStore;
 use crate::batches::Batches;
 use crate::conductor::{Conductor, RunContext};
-use crate::error::BatchResult;
-use crate::ledger::{AccountId, Batch};
+use crate::error::{BatchError, BatchResult};
+use crate::ledger::{AccountId, Batch, Lease, Ledger};
 use crate::policy::Policy;
 use crate::results::ResultsFile;
 use crate::run::{BatchRun, Control};
@@ -18,6 +19,9 @@ use crate::spool::Spool;
 use crate::state::BatchState;
 use crate::step::StepContext;
 use crate::worker::JobSender;
+
+/// How often a run looks whether a lease was extended, or has ended. Its holder extends it each second.
+const LEASE_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Who runs the steps that cost nothing.
 #[derive(Clone, Debug)]
@@ -35,7 +39,8 @@ impl Batches {
     /// # Errors
     ///
     /// [`BatchError::OtherAccount`] if the client has another key or uses another service than the batch was started with,
-    /// [`BatchError::InUse`] if another run has the account, [`BatchError::Damaged`] if the ledger is not intact, and an error
+    /// [`BatchError::InUse`] if another run has the account and extends its lease, see [`RunOptions::lease_wait`],
+    /// [`BatchError::Damaged`] if the ledger is not intact, and an error
     /// of the client if the URL of a [webhook](RunOptions::webhook) is not an http or https URL.
     ///
     /// [`BatchError::OtherAccount`]: crate::BatchError::OtherAccount
@@ -100,7 +105,12 @@ impl Batches {
     ) -> BatchResult<BatchRun> {
         let ledger = &self.ledger;
         let holder = format!("process {}, batch {}", std::process::id(), batch.name);
-        let lease = ledger.acquire(account, &holder).await?;
+        let wait = match dispatch {
+            Dispatch::Run => options.lease_wait,
+            // A worker looks again by itself.
+            Dispatch::Workers(_) => Duration::ZERO,
+        };
+        let lease = acquire(&**ledger, account, &holder, wait).await?;
         if let Dispatch::Run = dispatch {
             let resume = ledger.set_batch_state(batch.id, BatchState::Running, None);
             resume.await?;
@@ -154,5 +164,35 @@ impl Batches {
             control,
             conductor,
         })
+    }
+}
+
+/// Acquires an account. Waits for the end of a lease that is not extended meanwhile.
+async fn acquire(
+    ledger: &dyn Ledger,
+    account: AccountId,
+    holder: &str,
+    wait: Duration,
+) -> BatchResult<Lease> {
+    let begin = Instant::now();
+    let mut seen = None;
+    loop {
+        let in_use = match ledger.acquire(account, holder).await {
+            Err(BatchError::InUse { holder }) => holder,
+            acquired => return acquired,
+        };
+        let accounts = ledger.accounts().await?;
+        let account = accounts.iter().find(|other| other.id == account);
+        let lease_end = account.and_then(|account| account.lease_end);
+        let can_end = account.is_some_and(|account| account.is_held.is_some());
+        let is_extended = seen.is_some_and(|seen| lease_end.is_some_and(|end| end != seen));
+        if !can_end || is_extended || begin.elapsed() >= wait {
+            return Err(BatchError::InUse { holder: in_use });
+        }
+        if seen.is_none() {
+            tracing::info!(holder = in_use, "waiting for the end of a lease");
+            seen = lease_end;
+        }
+        tokio::time::sleep(LEASE_LOOK_INTERVAL).await;
     }
 }

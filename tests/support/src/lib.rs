@@ -9,6 +9,7 @@ pub mod clock_steps;
 pub mod fake;
 pub mod log;
 pub mod media;
+pub mod openmetrics;
 #[cfg(unix)]
 pub mod postgres;
 pub mod postgres_proxy;

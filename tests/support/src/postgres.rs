@@ -155,6 +155,84 @@ impl PostgresServer {
         Some(server)
     }
 
+    /// A server of its own that also accepts TLS. Its certificate is for `127.0.0.1`, and that of its authority is the
+    /// [`root_certificate`](Self::root_certificate). Without Postgres or openssl, says that the test is skipped.
+    pub fn with_tls() -> Option<Self> {
+        let server = Self::create(Fsync::Off)?;
+        let openssl = Command::new("openssl").arg("version").output();
+        if !openssl.is_ok_and(|openssl| openssl.status.success()) {
+            let _ = writeln!(std::io::stderr(), "skipped: openssl is not installed");
+            return None;
+        }
+        server.certify();
+        server.immediate_stop();
+        let settings = "ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\n";
+        server.configure(settings);
+        server.start();
+        Some(server)
+    }
+
+    /// The certificate of the authority of a server with TLS.
+    pub fn root_certificate(&self) -> PathBuf {
+        self.data.join("root.pem")
+    }
+
+    /// Makes an authority, and the certificate of the server.
+    fn certify(&self) {
+        let new_key = [
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ];
+        for (name, subject, more) in [
+            (
+                "root",
+                "/CN=authority of a test",
+                ["-addext", "basicConstraints=critical,CA:TRUE"].as_slice(),
+            ),
+            (
+                "server",
+                "/CN=server of a test",
+                &[
+                    "-addext",
+                    "basicConstraints=critical,CA:FALSE",
+                    "-addext",
+                    "subjectAltName=IP:127.0.0.1",
+                    "-CA",
+                    "root.pem",
+                    "-CAkey",
+                    "root.key",
+                ],
+            ),
+        ] {
+            let mut openssl = self.server_command("/usr/bin/env");
+            openssl.arg("openssl");
+            openssl
+                .args(["req", "-x509", "-subj", subject])
+                .args(new_key);
+            openssl.args([
+                "-keyout",
+                &format!("{name}.key"),
+                "-out",
+                &format!("{name}.pem"),
+            ]);
+            succeed(openssl.args(more));
+        }
+        let key = self.data.join("server.key");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(key, mode).unwrap();
+    }
+
+    fn configure(&self, settings: &str) {
+        let file = self.data.join("postgresql.conf");
+        let mut file = File::options().append(true).open(file).unwrap();
+        file.write_all(settings.as_bytes()).unwrap();
+    }
+
     fn initialize(&self, fsync: Fsync) {
         let mut initdb = self.server_command("initdb");
         initdb
@@ -175,11 +253,7 @@ impl PostgresServer {
              shared_buffers = 32MB\n",
             self.port
         );
-        let mut file = File::options()
-            .append(true)
-            .open(self.data.join("postgresql.conf"))
-            .unwrap();
-        file.write_all(settings.as_bytes()).unwrap();
+        self.configure(&settings);
     }
 
     /// An empty database.

@@ -72,6 +72,7 @@ where
         jobs::lost_lease_queues_nothing,
         jobs::end_of_a_task_needs_no_lease,
         jobs::policy_is_durable,
+        jobs::metrics_count_everything,
     }
     match failed.is_empty() {
         true => Ok(()),

@@ -71,6 +71,8 @@ pub struct Account {
     pub is_held: Option<bool>,
     /// Whether it has a batch that was left to workers and is not done.
     pub has_work: bool,
+    /// When its lease ends unless it is extended, by the clock of the ledger. `None` if it was given back, or has no end.
+    pub lease_end: Option<SystemTime>,
 }
 
 /// Runs a job.

@@ -2,6 +2,7 @@
 
 mod commit;
 mod connect;
+mod facts;
 mod queue;
 mod session;
 
@@ -242,7 +243,7 @@ impl SqlDatabase for PostgresLedger {
     }
 
     async fn inspect(&self) -> BatchResult<LedgerFacts> {
-        self.read(connect::inspect).await
+        self.read(facts::inspect).await
     }
 }
 

@@ -383,24 +383,6 @@ pub struct ReportRow {
     pub changed_at_ms: Option<u64>,
 }
 
-/// What a person needs to judge the health of a ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct LedgerFacts {
-    /// The database and its version.
-    pub database: String,
-    /// The schema of the ledger.
-    pub schema: u32,
-    /// The version of this crate that wrote the schema.
-    pub written_by: String,
-    /// The settings of the database that decide whether a commit is durable: of this handle and its last commit.
-    pub settings: BTreeMap<String, String>,
-    /// The size in bytes, without the write-ahead log.
-    pub bytes: u64,
-    /// What is wrong, if something is.
-    pub problem: Option<String>,
-}
-
 /// Tasks that cost the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

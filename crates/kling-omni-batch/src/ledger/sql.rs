@@ -6,6 +6,7 @@ mod import;
 mod items;
 mod jobs;
 pub(super) mod mark;
+mod metrics;
 mod schema;
 mod session;
 pub(super) mod tables;
@@ -25,7 +26,7 @@ use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
     Account, AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, Imported,
     ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, Job, JobConsumer, JobQuery, KnownUpdate,
-    Lease, Ledger, LedgerFacts, NewItems, NewRecord, Reopening, ReportRow,
+    Lease, Ledger, LedgerFacts, LedgerMetrics, NewItems, NewRecord, Reopening, ReportRow,
 };
 use crate::request::StoredRequest;
 use crate::state::{AttemptState, BatchState, ItemState};
@@ -85,7 +86,7 @@ pub trait SqlDatabase: fmt::Debug + Send + Sync + 'static {
     fn inspect(&self) -> impl Future<Output = BatchResult<LedgerFacts>> + Send;
 }
 
-fn to_ms(time: SystemTime) -> i64 {
+pub(super) fn to_ms(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -378,6 +379,10 @@ impl<D: SqlDatabase> Ledger for D {
     async fn spent(&self, batch: BatchId) -> BatchResult<Vec<(CostGroup, StoredRequest)>> {
         self.read(move |ledger| attempts::spent(ledger, batch))
             .await
+    }
+
+    async fn metrics(&self) -> BatchResult<LedgerMetrics> {
+        self.read(metrics::read).await
     }
 
     async fn facts(&self) -> BatchResult<LedgerFacts> {

@@ -11,6 +11,7 @@ mod disk_full;
 mod kill_matrix;
 mod ledger;
 mod manifest;
+mod metrics;
 #[cfg(unix)]
 mod moving;
 #[cfg(unix)]

@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::BatchError;
 use crate::ledger::conformance::fixture::{
-    CaseResult, Handle, PreparedLedger, announced, begin, created, expect, prepared, record,
+    CaseResult, Handle, PreparedLedger, announced, begin, created, expect, new_item, prepared,
+    record,
 };
-use crate::ledger::{ItemChange, ItemId, ItemQuery, Job, JobQuery, Step};
+use crate::ledger::{ItemChange, ItemError, ItemId, ItemQuery, Job, JobQuery, Step};
 use crate::state::{AttemptState, ItemState};
 
 fn query(ledger: &PreparedLedger, step: Step, max_jobs: u32) -> JobQuery {
@@ -122,4 +123,57 @@ pub(super) async fn policy_is_durable(first: Handle, second: Handle) -> CaseResu
         .iter()
         .map(|account| account.key_fingerprint.as_str());
     expect(names.eq(["key"]), "one account")
+}
+
+pub(super) async fn metrics_count_everything(first: Handle, second: Handle) -> CaseResult {
+    let ledger = prepared(&first, 3).await?;
+    let items = first.items(ItemQuery::new(ledger.batch.id)).await?;
+    plan(&first, items[2].id, None).await?;
+    first
+        .queue_jobs(&ledger.lease, query(&ledger, Step::Prepare, 10))
+        .await?;
+    let attempt = begin(&first, &ledger, 0).await?;
+    first
+        .append(Some(&ledger.lease), announced(&attempt))
+        .await?;
+    let undecided = ItemError {
+        kind: "unknown".to_owned(),
+        text: "no list".to_owned(),
+    };
+    first
+        .set_undecided(&ledger.lease, attempt.id, Vec::new(), undecided)
+        .await?;
+    let metrics = second.metrics().await?;
+    let [batch] = &metrics.batches[..] else {
+        return expect(false, "one batch");
+    };
+    expect(
+        (&batch.name, batch.account) == (&ledger.batch.name, Some(ledger.account)),
+        "its name and account",
+    )?;
+    let counts = second.counts(ledger.batch.id).await?;
+    expect(batch.items == counts && counts.len() == 3, "items by state")?;
+    let seconds = u64::from(new_item(0)?.seconds);
+    expect(
+        (batch.tasks, batch.seconds) == (1, seconds),
+        "one task that may be paid",
+    )?;
+    let jobs = batch.jobs.iter().map(|(step, queued)| (*step, queued.jobs));
+    expect(jobs.collect::<Vec<_>>() == [(Step::Prepare, 1)], "one job")?;
+    expect(batch.recent.is_empty(), "no video was saved")?;
+    let [account] = &metrics.accounts[..] else {
+        return expect(false, "one account");
+    };
+    expect(
+        (account.account, account.undecided) == (ledger.account, 1),
+        "one undecided attempt of the account",
+    )?;
+    expect(account.holder.as_deref() == Some("test"), "the holder")?;
+    let is_held = account.is_held;
+    first.release(ledger.lease).await?;
+    let after = second.metrics().await?.accounts[0].is_held;
+    expect(
+        matches!((is_held, after), (None, None) | (Some(true), Some(false))),
+        "the lease is held until it is released",
+    )
 }

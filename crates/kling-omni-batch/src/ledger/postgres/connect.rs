@@ -1,6 +1,5 @@
-//! Opens and migrates a ledger, and reads what its database says about itself.
+//! Opens and migrates a ledger.
 
-use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use sqlx::ConnectOptions as _;
@@ -8,7 +7,6 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Handle;
 
 use crate::error::{BatchError, BatchResult};
-use crate::ledger::LedgerFacts;
 use crate::ledger::postgres::session::PostgresSession;
 use crate::ledger::sql::{SqlFailure, SqlSession, migrate, values};
 
@@ -88,34 +86,4 @@ pub(super) fn open(
     session.insert_mark()?;
     session.end("commit")?;
     Ok(session)
-}
-
-/// Reads the facts about a ledger.
-pub(super) fn inspect(ledger: &mut dyn SqlSession) -> Result<LedgerFacts, SqlFailure> {
-    let row = ledger.row("select schema, written_by from meta", &[])?;
-    let (schema, written_by) = (row.get(0)?, row.get(1)?);
-    let version = ledger.row("select current_setting('server_version')", &[])?;
-    let version: String = version.get(0)?;
-    let mut settings = BTreeMap::new();
-    for name in ["synchronous_commit", "fsync", "full_page_writes"] {
-        let value = ledger
-            .row("select current_setting($1)", values![name])?
-            .get(0)?;
-        settings.insert(name.to_owned(), value);
-    }
-    let bytes = "select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class
-        where relkind = 'r' and relnamespace = current_schema()::regnamespace";
-    let bytes = ledger.row(bytes, &[])?.get(0)?;
-    let off = settings.iter().find(|(_, value)| *value == "off");
-    let problem = off.map(|(name, _)| {
-        format!("{name} is off: a crash of the database may lose what the ledger has committed")
-    });
-    Ok(LedgerFacts {
-        database: format!("Postgres {version}"),
-        schema,
-        written_by,
-        settings,
-        bytes,
-        problem,
-    })
 }

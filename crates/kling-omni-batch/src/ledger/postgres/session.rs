@@ -244,6 +244,10 @@ fn read_row(row: &PgRow) -> sqlx::Result<SqlRow> {
 pub(super) fn classify(error: sqlx::Error) -> SqlFailure {
     let Some(refused) = error.as_database_error() else {
         return match error {
+            // A certificate that is not accepted, which stays so.
+            sqlx::Error::Io(ref io) if io.kind() == std::io::ErrorKind::InvalidData => {
+                BatchError::Ledger(error.into()).into()
+            }
             sqlx::Error::Io(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::BeginFailed

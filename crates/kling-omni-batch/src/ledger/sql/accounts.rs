@@ -57,7 +57,8 @@ pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailur
         "select id, service, key_fingerprint, holder,
             (select count(*) from account as held where held.id = account.id and held.lease_until > {}),
             (select count(*) from batch
-                where batch.account_id = account.id and policy is not null and state <> 'done')
+                where batch.account_id = account.id and policy is not null and state <> 'done'),
+            lease_until
          from account order by id",
         dialect.now,
     );
@@ -71,6 +72,7 @@ pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailur
             holder: row.get(3)?,
             is_held: has_end.then(|| row.get(4)).transpose()?,
             has_work: row.get::<u64>(5)? > 0,
+            lease_end: row.get::<Option<i64>>(6)?.map(from_ms),
         })
     });
     accounts.collect()

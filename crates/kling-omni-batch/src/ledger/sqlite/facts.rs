@@ -11,10 +11,9 @@ pub(super) fn inspect(ledger: &Connection) -> rusqlite::Result<LedgerFacts> {
         let number: i64 = ledger.pragma_query_value(None, name, |row| row.get(0))?;
         Ok(number.unsigned_abs())
     };
-    let (schema, written_by) =
-        ledger.query_row("select schema, written_by from meta", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+    let meta = "select schema, written_by, oldest_program from meta";
+    let (schema, written_by, oldest_program) =
+        ledger.query_row(meta, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let check: String = ledger.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
     let journal_mode: String = ledger.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     let synchronous = match number("synchronous")? {
@@ -32,6 +31,8 @@ pub(super) fn inspect(ledger: &Connection) -> rusqlite::Result<LedgerFacts> {
             ("synchronous".to_owned(), synchronous.to_owned()),
         ]),
         bytes: number("page_count")? * number("page_size")?,
+        oldest_program,
+        server: None,
         problem: (check != "ok").then(|| format!("the ledger is damaged: {check}")),
     })
 }

@@ -57,7 +57,8 @@ async fn wrong_clocks_change_nothing() {
 
             bench.clock.step_wall(second - first);
             let other = Batches::open(&database.url).await.unwrap();
-            let options = RunOptions::default().in_flight(2);
+            let no_wait = RunOptions::default().lease_wait(Duration::ZERO);
+            let options = no_wait.in_flight(2);
             let refused = other.run(BATCH, &bench.client, options.clone()).await;
             assert!(
                 matches!(refused, Err(BatchError::InUse { .. })),

@@ -9,6 +9,7 @@ use kling_omni_batch::ledger::{
     Attempt, ItemChange, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord, PostgresLedger,
 };
 use kling_omni_batch::{AttemptState, BatchError, Batches, ItemState, RunOptions};
+use kling_omni_test_support::log::Log;
 use kling_omni_test_support::postgres::{PostgresDatabase, PostgresServer};
 
 use crate::bench::{BATCH, BatchBench};
@@ -160,4 +161,76 @@ async fn create_is_not_sent_after_the_end_of_the_lease() {
     bench.check_saved(1).await;
     let rows = bench.batches.report(BATCH, 0).await.unwrap();
     assert_eq!((rows[0].attempts, bench.charges()), (2, 1));
+}
+
+/// A batch whose account is held by a process that has died. The clock of the database stands still.
+async fn dead_holder(server: &'static PostgresServer) -> (ClockedDatabase, BatchBench, Lease) {
+    let clock = ClockedDatabase::new(server);
+    let mut bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.batches = Batches::new(clock.open().await);
+    bench.import(1).await;
+    let refused = bench.batches.check_account(BATCH, &bench.client).await;
+    refused.unwrap();
+    let submitted = bench
+        .batches
+        .submit(BATCH, &bench.client, RunOptions::default());
+    submitted.await.unwrap();
+    let account = bench.batches.ledger().batch(BATCH).await.unwrap().account;
+    let lease = bench
+        .batches
+        .ledger()
+        .acquire(account.unwrap(), "the dead")
+        .await;
+    (clock, bench, lease.unwrap())
+}
+
+#[tokio::test]
+async fn run_waits_for_the_lease_of_a_dead_process() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let (clock, bench, _) = dead_holder(server).await;
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.subscriber());
+    let options = RunOptions::default().lease_wait(Duration::from_secs(3600));
+    let run = bench.batches.run(BATCH, &bench.client, options);
+    let end_lease = async {
+        while !log.text().contains("waiting for the end of a lease") {
+            tokio::task::yield_now().await;
+        }
+        clock.advance("10");
+    };
+    let (run, ()) = tokio::join!(run, end_lease);
+    run.unwrap().await.unwrap();
+    bench.check_saved(1).await;
+}
+
+#[tokio::test]
+async fn run_is_refused_when_the_lease_is_extended() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let (clock, bench, lease) = dead_holder(server).await;
+    let no_wait = RunOptions::default().lease_wait(Duration::ZERO);
+    let refused = bench.batches.run(BATCH, &bench.client, no_wait).await;
+    assert!(
+        matches!(refused, Err(BatchError::InUse { .. })),
+        "{refused:?}"
+    );
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.subscriber());
+    let options = RunOptions::default().lease_wait(Duration::from_secs(3600));
+    let run = bench.batches.run(BATCH, &bench.client, options);
+    let extend = async {
+        while !log.text().contains("waiting for the end of a lease") {
+            tokio::task::yield_now().await;
+        }
+        clock.advance("1");
+        bench.batches.ledger().renew(&lease).await.unwrap();
+    };
+    let (refused, ()) = tokio::join!(run, extend);
+    assert!(
+        matches!(refused, Err(BatchError::InUse { .. })),
+        "{refused:?}"
+    );
 }

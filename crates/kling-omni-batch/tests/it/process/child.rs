@@ -214,6 +214,7 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
         .in_flight(options.in_flight)
         .retry_failed(options.retry_failed)
         .results(options.folder.join(RESULTS))
+        .lease_wait(Duration::ZERO)
         .on_step(move |step| {
             on_step.reach(&step);
             std::future::ready(())
