@@ -10,6 +10,8 @@ mod ledger_args;
 mod list_reach;
 mod live_view;
 mod manifest_args;
+mod metrics;
+mod metrics_args;
 mod move_ledger;
 mod new_rows;
 mod outcome;
@@ -82,6 +84,8 @@ enum BatchCommand {
     Report(report::BatchReportArgs),
     /// Move a ledger to another location, such as Postgres for several machines
     Move(move_ledger::BatchMoveArgs),
+    /// Print the metrics of a ledger once, as OpenMetrics text
+    Metrics(metrics::BatchMetricsArgs),
     /// Check ledger, disk, key, clock, and what the service still lists
     Doctor(doctor::BatchDoctorArgs),
 }
@@ -96,7 +100,10 @@ impl BatchArgs {
             BatchCommand::Status(args) => args.json,
             BatchCommand::Resume(args) => args.settings.json,
             BatchCommand::Retry(args) => args.json,
-            BatchCommand::Pause(_) | BatchCommand::Stop(_) | BatchCommand::Settle(_) => false,
+            BatchCommand::Pause(_)
+            | BatchCommand::Stop(_)
+            | BatchCommand::Settle(_)
+            | BatchCommand::Metrics(_) => false,
             BatchCommand::Show(args) => args.json,
             BatchCommand::Report(args) => args.is_jsonl(),
             BatchCommand::Move(args) => args.json,
@@ -123,6 +130,7 @@ pub(super) async fn run(
         BatchCommand::Settle(args) => settle::run(args, connect).await,
         BatchCommand::Report(args) => report::run(args).await,
         BatchCommand::Move(args) => move_ledger::run(args).await,
+        BatchCommand::Metrics(args) => metrics::run(args).await,
         BatchCommand::Doctor(args) => doctor::run(args, connect).await,
     }
 }

@@ -16,6 +16,7 @@ mod ending;
 mod in_postgres;
 #[cfg(unix)]
 mod interrupting;
+mod metrics;
 mod readme;
 mod stable_names;
 mod webhooks;

@@ -31,6 +31,7 @@ fn every_command_has_help() {
         "batch report",
         "batch move",
         "batch doctor",
+        "batch metrics",
         "check",
         "status",
         "wait",

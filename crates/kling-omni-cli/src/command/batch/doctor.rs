@@ -1,5 +1,8 @@
 //! `batch doctor`: checks what a batch depends on, and changes nothing.
 
+mod check;
+mod ledger;
+
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -10,13 +13,14 @@ use kling_omni_batch::ledger::LedgerFacts;
 use kling_omni_batch::{BatchError, Batches};
 use serde::Serialize;
 
+use self::check::Check;
 use super::explain::explain;
 use super::ledger_args::LedgerArgs;
 use super::list_reach::{ListReach, known_tasks, read_list};
 use crate::connect::{ConnectArgs, Connection, user_agent};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::{input, report};
+use crate::report;
 
 /// Free disk space below this is a problem: a video has a few megabytes, and the ledger must never be full.
 const MIN_FREE_BYTES: u64 = 1_000_000_000;
@@ -45,51 +49,61 @@ struct DoctorOutput {
     /// How far the clock of the service is ahead of this machine's.
     clock_ahead_seconds: Option<i64>,
     lists: Vec<ListReach>,
+    checks: Vec<Check>,
+    /// The texts of the checks that are broken.
     problems: Vec<String>,
-    #[serde(skip)]
-    exit: Exit,
-}
-
-impl DoctorOutput {
-    /// Adds a problem. The first one determines the exit code.
-    fn add_problem(&mut self, exit: Exit, problem: impl Into<String>) {
-        if self.problems.is_empty() {
-            self.exit = exit;
-        }
-        self.problems.push(problem.into());
-    }
 }
 
 pub(super) async fn run(args: BatchDoctorArgs, connect: &ConnectArgs) -> Result<(), Failure> {
     let batches = args.ledger.open().await?;
     let facts = batches.ledger().facts().await.map_err(explain)?;
+    let accounts = batches.ledger().accounts().await.map_err(explain)?;
     let mut output = DoctorOutput {
         free_bytes: free_bytes(&args.ledger.folder()).ok().flatten(),
         key_fingerprint: None,
         base_url: None,
         clock_ahead_seconds: None,
         lists: Vec::new(),
+        checks: ledger::check(&facts, &accounts, &args.ledger.shown()),
         problems: Vec::new(),
-        exit: Exit::Done,
         ledger: facts,
     };
-    if let Some(problem) = output.ledger.problem.clone() {
-        output.add_problem(Exit::File, problem);
-    }
-    if let Some(free) = output.free_bytes.filter(|free| *free < MIN_FREE_BYTES) {
-        output.add_problem(Exit::File, format!("only {} are free", DecimalBytes(free)));
+    if let Some(free) = output.free_bytes {
+        output.checks.push(check_disk(free));
     }
     match connect.open_existing() {
         Ok(connection) => check_service(&batches, &connection, &mut output).await?,
-        Err(failure) => output.add_problem(failure.exit(), failure.message()),
+        Err(failure) => output.checks.push(broken_by("key", &failure)),
     }
+    let problems: Vec<_> = output.checks.iter().filter_map(Check::problem).collect();
+    let exit = problems.first().map(|(_, exit)| *exit);
+    output.problems = problems
+        .iter()
+        .map(|(text, _)| (*text).to_owned())
+        .collect();
     match args.json {
         true => report::json_line(&output)?,
-        false => print(&output, &args.ledger)?,
+        false => output.checks.iter().try_for_each(report::line)?,
     }
-    match output.exit {
-        Exit::Done => Ok(()),
-        exit => Err(Failure::silent(exit)),
+    match exit {
+        None => Ok(()),
+        Some(exit) => Err(Failure::silent(exit)),
+    }
+}
+
+fn broken_by(subject: &'static str, failure: &Failure) -> Check {
+    Check::broken(subject, failure.exit(), failure.message())
+}
+
+fn check_disk(free: u64) -> Check {
+    match free < MIN_FREE_BYTES {
+        false => Check::ok("disk", format!("{} are free", DecimalBytes(free))),
+        true => Check::broken(
+            "disk",
+            Exit::File,
+            format!("only {} are free", DecimalBytes(free)),
+        )
+        .with_help("free some space"),
     }
 }
 
@@ -102,98 +116,83 @@ async fn check_service(
     let salt = batches.ledger().salt().await.map_err(explain)?;
     let mut fingerprint = client.key_fingerprint(&salt);
     fingerprint.truncate(FINGERPRINT_DIGITS);
+    output
+        .checks
+        .push(Check::ok("key", format!("fingerprint {fingerprint}")));
     output.key_fingerprint = Some(fingerprint);
     output.base_url = Some(client.base_url().to_owned());
     for batch in batches.ledger().batches().await.map_err(explain)? {
         match batches.check_account(&batch.name, client).await {
             Ok(()) => {}
             Err(error @ BatchError::OtherAccount { .. }) => {
-                output.add_problem(Exit::Access, error.to_string());
+                let check = Check::broken("key", Exit::Access, error.to_string());
+                output
+                    .checks
+                    .push(check.with_help("use its key and service"));
             }
             Err(error) => return Err(explain(error)),
         }
     }
-    match clock_ahead(client.base_url()).await {
-        Ok(ahead) => {
-            if ahead.is_some_and(|ahead| ahead.unsigned_abs() > MAX_CLOCK_DIFFERENCE.as_secs()) {
-                output.add_problem(
-                    Exit::Unexpected,
-                    "the clock of this machine differs from the service's",
-                );
-            }
-            output.clock_ahead_seconds = ahead;
-        }
-        Err(error) => {
-            let error = error.without_url();
-            output.add_problem(
-                Exit::Network,
-                format!("the service cannot be reached: {error}"),
-            );
-        }
-    }
+    let ahead = clock_ahead(client.base_url()).await;
+    output.clock_ahead_seconds = *ahead.as_ref().unwrap_or(&None);
+    output.checks.push(check_clock(client.base_url(), ahead));
     for (mode, known) in known_tasks(batches).await?.into_values() {
         match read_list(client, mode, &known).await {
             Ok(reach) => {
-                if reach.known_listed < reach.known {
-                    let missing = reach.known - reach.known_listed;
-                    let problem = format!(
-                        "the list of mode {mode} lacks {missing} tasks of the ledger: a create whose response is lost \
-                         may not be found"
-                    );
-                    output.add_problem(Exit::Unexpected, problem);
-                }
+                output.checks.push(check_list(&reach));
                 output.lists.push(reach);
             }
             Err(error) => {
                 let failure = connection.explain(error, None);
-                output.add_problem(failure.exit(), failure.message());
+                output.checks.push(broken_by("list", &failure));
             }
         }
     }
     Ok(())
 }
 
-fn print(output: &DoctorOutput, ledger: &LedgerArgs) -> Result<(), Failure> {
-    let facts = &output.ledger;
-    report::line(format_args!(
-        "ledger   {}, {}, schema {}, written by {}",
-        input::name(&ledger.shown()),
-        DecimalBytes(facts.bytes),
-        facts.schema,
-        report::printable(&facts.written_by)
-    ))?;
-    let settings = facts.settings.iter();
-    let settings: Vec<_> = settings
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    report::line(format_args!(
-        "database {}, {}",
-        report::printable(&facts.database),
-        report::printable(&settings.join(", "))
-    ))?;
-    if let Some(free) = output.free_bytes {
-        report::line(format_args!("disk     {} free", DecimalBytes(free)))?;
+fn check_clock(url: &str, ahead: Result<Option<i64>, reqwest::Error>) -> Check {
+    let text = match ahead {
+        Err(error) => {
+            let error = error.without_url();
+            let text = format!("{url} cannot be reached: {error}");
+            return Check::broken("service", Exit::Network, text);
+        }
+        Ok(Some(ahead)) if ahead.unsigned_abs() > MAX_CLOCK_DIFFERENCE.as_secs() => {
+            let text = format!(
+                "{url}: the clock of this machine differs from the service's by {} s",
+                ahead.unsigned_abs()
+            );
+            let check = Check::broken("service", Exit::Unexpected, text);
+            return check.with_help("synchronize it with NTP");
+        }
+        Ok(Some(0)) => "its clock agrees with this machine's".to_owned(),
+        Ok(Some(ahead @ 1..)) => format!("its clock is {ahead} s ahead"),
+        Ok(Some(behind)) => format!("its clock is {} s behind", behind.unsigned_abs()),
+        Ok(None) => "its clock is not known".to_owned(),
+    };
+    Check::ok("service", format!("{url}, {text}"))
+}
+
+fn check_list(reach: &ListReach) -> Check {
+    let missing = reach.known - reach.known_listed;
+    match missing {
+        0 => Check::ok(
+            "list",
+            format!(
+                "{}: {} tasks, with {} of the {} of this ledger",
+                reach.mode, reach.listed, reach.known_listed, reach.known
+            ),
+        ),
+        _ => Check::broken(
+            "list",
+            Exit::Unexpected,
+            format!(
+                "the list of mode {} lacks {missing} tasks of the ledger: a create whose response is lost may not be found",
+                reach.mode
+            ),
+        ),
     }
-    if let (Some(key), Some(url)) = (&output.key_fingerprint, &output.base_url) {
-        report::line(format_args!("key      fingerprint {key}"))?;
-        let clock = match output.clock_ahead_seconds {
-            Some(0) => "its clock agrees with this machine's".to_owned(),
-            Some(ahead @ 1..) => format!("its clock is {ahead} s ahead"),
-            Some(behind) => format!("its clock is {} s behind", behind.unsigned_abs()),
-            None => "its clock is not known".to_owned(),
-        };
-        report::line(format_args!("service  {}, {clock}", report::printable(url)))?;
-    }
-    for list in &output.lists {
-        report::line(format_args!(
-            "list     {}: {} tasks, with {} of the {} of this ledger",
-            list.mode, list.listed, list.known_listed, list.known
-        ))?;
-    }
-    for problem in &output.problems {
-        report::line(format_args!("problem  {}", report::printable(problem)))?;
-    }
-    Ok(())
 }
 
 /// Returns the free space of a file system, where the platform tells it.

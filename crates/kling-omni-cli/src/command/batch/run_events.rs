@@ -33,6 +33,8 @@ pub(super) enum BatchEvent<'a> {
         /// What the batch has paid for before.
         spent: Spent,
     },
+    /// Another run has the account, and may have died: its lease ends within seconds if it is not extended.
+    WaitingForLease { holder: &'a str },
     /// An item changed its state, or failed a step that is tried again.
     Item {
         key: &'a str,

@@ -13,6 +13,7 @@ use super::super::file_args::FileArgs;
 use super::bucket;
 use super::explain::not_charged;
 use super::ledger_args::LedgerArgs;
+use super::metrics_args::MetricsArgs;
 use super::spend_args::SpendArgs;
 use super::webhook_args::WebhookArgs;
 use crate::connect::ConnectArgs;
@@ -47,6 +48,9 @@ pub(super) struct RunSettings {
 
     #[command(flatten)]
     pub(super) webhook: WebhookArgs,
+
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
 
     /// Do not ask before something is paid for
     #[arg(short, long, help_heading = "Cost")]
@@ -118,6 +122,8 @@ impl RunSettings {
             "--detach needs a ledger in Postgres, with --db postgres://…"
         } else if connect.sandbox {
             "--detach cannot be used with --sandbox: the sandbox ends with this process"
+        } else if self.metrics.is_set() {
+            "--detach cannot be used with --metrics-file or --metrics-listen: workers publish metrics"
         } else {
             return Ok(());
         };
@@ -157,6 +163,7 @@ impl RunSettings {
                 .filter_map(|(name, time)| Some((name, duration::text(time?).into()))),
         );
         options.extend(self.webhook.command_options());
+        options.extend(self.metrics.command_options());
         (flags, options)
     }
 }

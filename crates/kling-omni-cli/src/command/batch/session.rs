@@ -1,6 +1,7 @@
 //! A run of a batch: asks, starts it, shows it, and says how it ended.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use kling_omni::Charged;
 use kling_omni::spend::Spent;
@@ -23,6 +24,9 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::next::NextCommand;
 use crate::report;
+
+/// Is refused at once if another run has the account.
+const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
 
 /// A batch of a ledger, about to be run.
 pub(super) struct RunSession {
@@ -104,7 +108,21 @@ impl RunSession {
         let settings = &self.settings;
         let webhooks = settings.webhook.listen(&connection, settings.in_flight());
         let webhooks = webhooks.await.map_err(not_charged)?;
-        let run = match self.start(&connection, webhooks.as_ref()).await {
+        let metrics = (settings.metrics).publish(&self.batches, &connection.client);
+        let metrics = metrics.await.map_err(not_charged)?;
+        let mut started = self.start(&connection, webhooks.as_ref(), NO_WAIT).await;
+        if let Err(BatchError::InUse { holder }) = &started
+            && self.ledger.is_in_postgres()
+        {
+            // The lease of a run that has died lasts for some seconds.
+            report::say(format_args!(
+                "waiting for the lease of another run ({})",
+                report::printable(holder)
+            ));
+            view.print_json(&BatchEvent::WaitingForLease { holder });
+            started = self.start(&connection, webhooks.as_ref(), None).await;
+        }
+        let run = match started {
             Ok(run) => run,
             Err(BatchError::InUse { .. }) if status.state == BatchState::Paused => {
                 let resumed = self.batches.resume(&self.name).await;
@@ -122,6 +140,7 @@ impl RunSession {
         if let Some(webhooks) = webhooks {
             webhooks.stop().await;
         }
+        metrics.stop().await;
         connection.save_durations();
         match ended {
             Ok(status) => self.end(&connection, status, &early, Some(view)).await,
@@ -229,8 +248,12 @@ impl RunSession {
         &self,
         connection: &Connection,
         webhooks: Option<&WebhookServer>,
+        lease_wait: Option<Duration>,
     ) -> Result<BatchRun, BatchError> {
         let mut options = self.settings.to_options(connection.is_sandbox());
+        if let Some(time) = lease_wait {
+            options = options.lease_wait(time);
+        }
         if let Some(webhooks) = webhooks {
             options = webhooks.set_on(options);
         }

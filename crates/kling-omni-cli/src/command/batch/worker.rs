@@ -16,6 +16,7 @@ use super::super::file_args::UploadArgs;
 use super::bucket;
 use super::explain::{explain, not_charged};
 use super::ledger_args::{self, without_password};
+use super::metrics_args::MetricsArgs;
 use super::run_events::BatchEvent;
 use super::run_view::describe_event;
 use crate::choice::one_of;
@@ -63,6 +64,9 @@ pub(super) struct BatchWorkerArgs {
 
     #[command(flatten)]
     upload: UploadArgs,
+
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -123,11 +127,14 @@ pub(super) async fn run(args: BatchWorkerArgs, connect: &ConnectArgs) -> Result<
     let batches = Batches::open_with_queue(&args.db).await.map_err(failed)?;
     // Before the first request, so a signal that follows is not lost.
     let interrupts = Interrupts::listen();
+    let metrics = args.metrics.publish(&batches, &connection.client).await;
+    let metrics = metrics.map_err(not_charged)?;
     let worker = batches.worker(&connection.client, options);
     let run = worker.start().await.map_err(failed)?;
     let ledger = without_password(args.db.clone());
     report::say(format_args!("worker of {} started", input::name(&ledger)));
     let ended = follow(run, interrupts, args.json).await;
+    metrics.stop().await;
     connection.save_durations();
     ended
 }

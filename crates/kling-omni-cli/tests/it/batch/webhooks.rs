@@ -9,7 +9,7 @@ const SECRET: &str = "needle-of-a-webhook-secret";
 const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
