@@ -154,6 +154,8 @@ impl Spool {
                 .map_err(|error| BatchError::file("read", &path)(error.into()))?;
             self.deliver_record(ledger, lease, &path, record).await?;
         }
+        // A process may have ended before it wrote the first file. Others keep the folder.
+        let _ = fs::remove_dir(&self.folder);
         Ok(())
     }
 

@@ -83,7 +83,7 @@ fn killed_worker_is_replaced() {
 fn what_workers_cannot_run_is_refused() {
     let service = Service::quick();
     write_many(&service, 1);
-    let url = "--db postgres://nobody@127.0.0.1:1/none";
+    let url = "--db postgres://kling@127.0.0.1:1/none";
     for (options, problem) in [
         ("--detach", "--detach needs a ledger in Postgres"),
         (
