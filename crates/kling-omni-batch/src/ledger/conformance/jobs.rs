@@ -7,7 +7,7 @@ use crate::ledger::conformance::fixture::{
     CaseResult, Handle, PreparedLedger, announced, begin, created, expect, new_item, prepared,
     record,
 };
-use crate::ledger::{ItemChange, ItemError, ItemId, ItemQuery, Job, JobQuery, Step};
+use crate::ledger::{ItemChange, ItemError, ItemId, ItemQuery, Job, JobQuery, NewRecord, Step};
 use crate::state::{AttemptState, ItemState};
 
 fn query(ledger: &PreparedLedger, step: Step, max_jobs: u32) -> JobQuery {
@@ -92,6 +92,12 @@ pub(super) async fn end_of_a_task_needs_no_lease(first: Handle, second: Handle) 
     let refused = second.append(None, created(&attempt)).await;
     expect(refused.is_err(), "a worker does not say that a task exists")?;
     first.append(Some(&ledger.lease), created(&attempt)).await?;
+    let other = NewRecord {
+        task_id: Some("another".to_owned()),
+        ..record(&attempt, 2, AttemptState::Created, ItemState::Ended)
+    };
+    let refused = second.append(None, other).await;
+    expect(refused.is_err(), "a worker does not change the task")?;
     for (number, state) in [
         (2, ItemState::Ended),
         (3, ItemState::Publishing),

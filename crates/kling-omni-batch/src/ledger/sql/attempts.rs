@@ -162,7 +162,10 @@ pub(super) fn append(
             mark::check(ledger)?;
             match attempt.state {
                 AttemptState::Undecided => true,
-                state => state == AttemptState::Created && record.attempt_state == state,
+                state => {
+                    let is_its_task = record.task_id.is_none() || record.task_id == attempt.task_id;
+                    state == AttemptState::Created && record.attempt_state == state && is_its_task
+                }
             }
         }
     };

@@ -74,7 +74,11 @@ impl Model {
         let to = if stays { attempt.state } else { to };
         let may_write = match has_lease {
             true => attempt.state != AttemptState::Closed,
-            false => attempt.state == AttemptState::Undecided,
+            // A person decides, or a worker records what becomes of a task.
+            false => match attempt.state {
+                AttemptState::Undecided => true,
+                state => state == AttemptState::Created && to == state,
+            },
         };
         let mut others = self.attempts.iter().filter(|(other, _)| **other != id);
         let is_free = others.all(|(_, other)| {
