@@ -355,7 +355,7 @@ impl Client {
     /// use kling_omni::Client;
     /// use kling_omni::spend::SpendGuard;
     ///
-    /// # let client = Client::builder().api_key("key").build()?;
+    /// # let client = Client::builder().api_key(kling_omni::ApiKey::new("key")?).build()?;
     /// let guard = SpendGuard::new().max_tasks(10);
     /// let limited = client.with_spend_guard(guard);
     /// # Ok::<(), kling_omni::Error>(())

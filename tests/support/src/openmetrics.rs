@@ -11,7 +11,7 @@ impl Samples {
     ///
     /// # Panics
     ///
-    /// Panics if there is none.
+    /// Panics if the sample is missing.
     #[track_caller]
     pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let owned = labels

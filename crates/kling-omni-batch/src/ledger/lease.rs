@@ -27,7 +27,7 @@ impl Lease {
             account,
             epoch,
             earlier_senders_ended: hold.is_some(),
-            hold: hold,
+            hold,
         }
     }
 

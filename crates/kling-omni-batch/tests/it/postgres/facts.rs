@@ -130,7 +130,7 @@ async fn connections_are_encrypted_and_verified() {
             }
             Err(error) => {
                 assert!(!is_accepted, "{options}: {error:?}");
-                // It is no use to try again.
+                // Trying again is of no use.
                 assert!(
                     matches!(error, BatchError::Ledger(_)),
                     "{options}: {error:?}"

@@ -54,7 +54,7 @@ impl Draft {
         }
     }
 
-    /// The id that the metadata of an object have.
+    /// The id in the metadata of an object.
     pub(crate) fn save_id(&self) -> Option<String> {
         match self {
             Self::File(_) => None,

@@ -69,7 +69,7 @@ pub struct Saved {
     pub sha256: String,
     /// The path of the sidecar, if one was requested.
     pub sidecar: Option<PathBuf>,
-    /// The id of the save that the metadata of an object have; `None` for a file.
+    /// The id of the save in the metadata of an object; `None` for a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save_id: Option<String>,
 }
