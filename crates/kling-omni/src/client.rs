@@ -311,7 +311,7 @@ impl Client {
     /// `create_video_pro`. Uploads to a storage and downloads are not among them. Sends nothing.
     ///
     /// ```
-    /// # let client = kling_omni::Client::builder().api_key("key").build()?;
+    /// # let client = kling_omni::Client::builder().api_key(kling_omni::ApiKey::new("key")?).build()?;
     /// assert!(client.request_counts().is_empty());
     /// # Ok::<(), kling_omni::Error>(())
     /// ```
