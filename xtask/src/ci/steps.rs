@@ -41,25 +41,35 @@ struct Package {
     name: &'static str,
     /// Programs of it, each with arguments that make it end at once.
     programs: &'static [(&'static str, &'static [&'static str])],
+    /// A file that the tests need, too.
+    file: Option<&'static str>,
     /// Set, it makes tests fail that would be skipped without the package.
     needed: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+/// What finds barriers on pages, from the registry of npm.
+const AXE: &str = "axe-core@4.14.1";
+/// Where it is, from the workspace's root.
+const AXE_FILE: &str = "target/ci-tools/node_modules/axe-core/axe.min.js";
+
+const PACKAGES: [Package; 5] = [
     Package {
         name: "ffmpeg",
         programs: &[("ffmpeg", &["-version"]), ("ffprobe", &["-version"])],
+        file: None,
         needed: "KLING_OMNI_NEEDS_FFMPEG",
     },
     Package {
         name: "faketime",
         programs: &[("faketime", &["--version"])],
+        file: None,
         needed: "KLING_OMNI_NEEDS_FAKETIME",
     },
     Package {
         name: "strace",
         // Where tracing is not allowed, this fails.
         programs: &[("strace", &["true"])],
+        file: None,
         needed: "KLING_OMNI_NEEDS_STRACE",
     },
     Package {
@@ -72,7 +82,21 @@ const PACKAGES: [Package; 4] = [
                 "PATH=$PATH:$(printf %s: /usr/lib/postgresql/*/bin) && initdb --version",
             ],
         )],
+        file: None,
         needed: "KLING_OMNI_NEEDS_POSTGRES",
+    },
+    Package {
+        // It depends on Chromium.
+        name: "chromium-driver",
+        programs: &[
+            ("chromedriver", &["--version"]),
+            (
+                "sh",
+                &["-c", "chromium --version || google-chrome --version"],
+            ),
+        ],
+        file: Some(AXE_FILE),
+        needed: "KLING_OMNI_NEEDS_BROWSER",
     },
 ];
 
@@ -309,11 +333,24 @@ fn install_tools(ci: &Ci) -> Result<()> {
         ".ci/requirements.txt",
     ];
     ci.succeed(ci.command("pip").args(arguments))?;
+    install_axe(ci)?;
     install_packages(ci)
 }
 
-/// Tests compare with ffprobe, set the clock with faketime, make system calls fail with strace and start Postgres, and the
-/// first video is decoded with ffmpeg.
+/// Installs axe-core beside the other tools.
+fn install_axe(ci: &Ci) -> Result<()> {
+    if !can_run(ci, "npm", &["--version"]) {
+        println!("npm: missing, so tests that need axe-core are skipped");
+        return Ok(());
+    }
+    let mut npm = ci.command("npm");
+    npm.args(["install", "--no-save", "--ignore-scripts", "--no-audit"]);
+    npm.args(["--no-fund", "--loglevel=error", "--prefix"]);
+    ci.succeed(npm.arg(ci.tools()).arg(AXE))
+}
+
+/// Tests compare with ffprobe, set the clock with faketime, make system calls fail with strace, start Postgres and open pages
+/// in Chromium, and the first video is decoded with ffmpeg.
 fn install_packages(ci: &Ci) -> Result<()> {
     let missing = PACKAGES.iter().filter(|package| !package.is_there(ci));
     let missing: Vec<_> = missing.map(|package| package.name).collect();
@@ -401,7 +438,12 @@ fn tests(ci: &Ci) -> Result<()> {
     remove(&used)?;
     let mut command = of_readme(ci, "cargo test")?;
     command.env("INSTA_SNAPSHOT_REFERENCES_FILE", &used);
-    for package in PACKAGES.iter().filter(|package| package.is_there(ci)) {
+    let has_file = |package: &&Package| {
+        let file = package.file.map(|file| ci.root.join(file));
+        file.is_none_or(|file| file.is_file())
+    };
+    let usable = PACKAGES.iter().filter(|package| package.is_there(ci));
+    for package in usable.filter(has_file) {
         command.env(package.needed, "1");
     }
     ci.succeed(&mut command)?;

@@ -1,0 +1,105 @@
+//! The process of chromedriver, which all tests of a process share.
+//!
+//! A shell watches a pipe from the test process. When the process ends, however it ends, the shell stops chromedriver and
+//! removes its files. Chromium ends when its pipe from chromedriver is closed.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+
+use crate::missing;
+
+const DRIVERS: [&str; 2] = ["chromedriver", "chromium.chromedriver"];
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
+/// Runs `"$@"` until the end of the input, and removes its files.
+const WATCHER: &str = r#"
+exec 3<&0
+"$@" 3<&- </dev/null &
+driver=$!
+cat <&3 >/dev/null
+kill $driver
+wait $driver
+rm -rf "$TMPDIR"
+"#;
+
+/// A running chromedriver.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) browser: PathBuf,
+    pub(crate) url: String,
+    /// Its input ends with this process.
+    _watcher: Child,
+}
+
+impl Driver {
+    /// The driver of this process. Without one on this machine, says that the test is skipped.
+    pub(crate) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Driver>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    fn start() -> Option<Self> {
+        let (Some(driver), Some(browser)) = (find(&DRIVERS), find(&BROWSERS)) else {
+            missing("Chromium or chromedriver");
+            return None;
+        };
+        let folder = tempfile::Builder::new()
+            .prefix("kling-omni-browser-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        let mut watcher = Command::new("/bin/sh")
+            .args(["-c", WATCHER, "sh"])
+            .arg(driver)
+            .arg("--port=0")
+            .env("TMPDIR", folder)
+            // The signals of a terminal are for the tests.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(watcher.stdout.take().unwrap());
+        let port = loop {
+            let mut line = String::new();
+            let length = output.read_line(&mut line).unwrap();
+            assert!(length > 0, "chromedriver did not start");
+            if let Some(port) = port_of(&line) {
+                break port;
+            }
+        };
+        // A full pipe would block it.
+        thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Some(Self {
+            browser,
+            url: format!("http://127.0.0.1:{port}"),
+            _watcher: watcher,
+        })
+    }
+}
+
+/// The port in `ChromeDriver was started successfully on port 41233.`
+fn port_of(line: &str) -> Option<u16> {
+    let (_, port) = line.split_once("started successfully on port ")?;
+    port.trim().trim_end_matches('.').parse().ok()
+}
+
+/// The first of these programs in `PATH`.
+fn find(programs: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    let mut files = programs
+        .iter()
+        .flat_map(|program| folders.iter().map(move |folder| folder.join(program)));
+    files.find(|file: &PathBuf| Path::is_file(file))
+}
