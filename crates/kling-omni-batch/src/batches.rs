@@ -389,10 +389,10 @@ impl Batches {
         let path = path.into();
         let failed = |error: csv::Error| BatchError::file("write", &path)(error.into());
         let mut file = csv::Writer::from_path(&path).map_err(failed)?;
-        file.write_record(report::COLUMNS).map_err(failed)?;
+        file.write_record(report::csv::COLUMNS).map_err(failed)?;
         let mut rows = pin!(self.report_rows(batch));
         while let Some(row) = rows.try_next().await? {
-            report::write_row(&mut file, &row).map_err(failed)?;
+            report::csv::write_row(&mut file, &row).map_err(failed)?;
         }
         file.flush().map_err(|error| failed(error.into()))
     }

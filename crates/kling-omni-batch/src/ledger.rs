@@ -234,6 +234,14 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// The history of an item, in order.
     async fn events(&self, item: ItemId) -> BatchResult<Vec<ItemEvent>>;
 
+    /// The events of all items of a batch, in order: those after an event, at most so many.
+    async fn batch_events(
+        &self,
+        batch: BatchId,
+        after: u64,
+        limit: u32,
+    ) -> BatchResult<Vec<ItemEvent>>;
+
     /// The events with which items of a batch ended, in order: those after an event, at most so many.
     async fn end_events(
         &self,

@@ -13,7 +13,7 @@ pub mod manifest;
 mod metrics;
 mod object_url;
 mod policy;
-mod report;
+pub mod report;
 mod request;
 mod results;
 mod run;

@@ -66,6 +66,11 @@ impl Policy {
         })
     }
 
+    /// The guard of its spend limit.
+    pub(crate) fn into_guard(self) -> Option<SpendGuard> {
+        self.spend_guard
+    }
+
     /// The options of a run, of which the others are a worker's.
     pub(crate) fn to_options(&self, worker: &RunOptions) -> RunOptions {
         RunOptions {

@@ -119,6 +119,11 @@ impl StoredRequest {
         changed
     }
 
+    /// The fields of the request.
+    pub(crate) fn fields(&self) -> &Value {
+        &self.fields
+    }
+
     /// The local files, by the path of their field.
     pub fn files(&self) -> &BTreeMap<String, PathBuf> {
         &self.files

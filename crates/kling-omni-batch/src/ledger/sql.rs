@@ -10,17 +10,20 @@ mod metrics;
 mod schema;
 mod session;
 pub(super) mod tables;
+mod times;
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
 pub(super) use self::schema::migrate;
 pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue, values};
+use self::times::from_ms;
+pub(super) use self::times::to_ms;
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
@@ -84,15 +87,6 @@ pub trait SqlDatabase: fmt::Debug + Send + Sync + 'static {
 
     /// Reads what a person needs to judge the health of the database.
     fn inspect(&self) -> impl Future<Output = BatchResult<LedgerFacts>> + Send;
-}
-
-pub(super) fn to_ms(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn from_ms(ms: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())
 }
 
 #[async_trait]
@@ -359,6 +353,16 @@ impl<D: SqlDatabase> Ledger for D {
 
     async fn events(&self, item: ItemId) -> BatchResult<Vec<ItemEvent>> {
         self.read(move |ledger| items::events(ledger, item)).await
+    }
+
+    async fn batch_events(
+        &self,
+        batch: BatchId,
+        after: u64,
+        limit: u32,
+    ) -> BatchResult<Vec<ItemEvent>> {
+        self.read(move |ledger| items::batch_events(ledger, batch, after, limit))
+            .await
     }
 
     async fn end_events(

@@ -18,6 +18,7 @@ mod moving;
 mod postgres;
 #[cfg(unix)]
 mod process;
+mod report;
 mod run;
 #[cfg(unix)]
 mod secrets;

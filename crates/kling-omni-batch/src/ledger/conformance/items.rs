@@ -250,5 +250,14 @@ pub(super) async fn ends_are_in_order(first: Handle, second: Handle) -> CaseResu
         .collect();
     expect(found == expected, &format!("{expected:?}, not {found:?}"))?;
     let rest = second.end_events(batch, all[1].number, 1).await?;
-    expect(rest == all[2..3], "the event after another one")
+    expect(rest == all[2..3], "the event after another one")?;
+    let mut events = Vec::new();
+    for item in &items {
+        events.extend(second.events(item.id).await?);
+    }
+    events.sort_by_key(|event| event.number);
+    let found = second.batch_events(batch, 0, 100).await?;
+    expect(found == events, "the events of all items")?;
+    let rest = second.batch_events(batch, events[1].number, 2).await?;
+    expect(rest == events[2..4], "the events after another one")
 }

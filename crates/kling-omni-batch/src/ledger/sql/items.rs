@@ -199,6 +199,19 @@ pub(super) fn events(
     rows.iter().map(read_event).collect()
 }
 
+pub(super) fn batch_events(
+    ledger: &mut dyn SqlSession,
+    batch: BatchId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<ItemEvent>, SqlFailure> {
+    let select = "select event.number, item.key, event.at, event.state, event.detail
+         from event join item on item.id = event.item_id
+         where event.batch_id = $1 and event.number > $2 order by event.number limit $3";
+    let rows = ledger.query(select, values![batch.0, after, limit])?;
+    rows.iter().map(read_event).collect()
+}
+
 pub(super) fn end_events(
     ledger: &mut dyn SqlSession,
     batch: BatchId,
