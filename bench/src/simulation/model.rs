@@ -13,10 +13,10 @@ use crate::polling::times::Times;
 /// What was measured, or is assumed.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Constants {
-    /// How long a transaction keeps a connection of the database busy, in seconds: by `bench fleet`, on the machine of the page.
+    /// How long a transaction keeps a core of the database busy, in seconds: assumed.
     #[arg(long, default_value_t = 0.0006)]
     transaction_seconds: f64,
-    /// How many transactions the database runs at once.
+    /// How many transactions the database runs at once: assumed.
     #[arg(long, default_value_t = 2)]
     database_cores: usize,
     /// Transactions of a create: its begin, the lease, the announcement, the task, and reads.
@@ -78,7 +78,7 @@ impl Constants {
     pub fn describe(&self) -> Vec<String> {
         vec![
             format!(
-                "from `bench fleet` and counted in the code: a transaction keeps one of {} cores of the database busy for {:.2} ms; {} transactions per task to prepare, {} to create, {} to fetch; {} per second and conductor, {} per second and worker",
+                "assumed: a transaction keeps one of {} cores of the database busy for {:.2} ms. Counted in the code: {} transactions per task to prepare, {} to create, {} to fetch; {} per second and conductor, {} per second and worker",
                 self.database_cores,
                 self.transaction_seconds * 1e3,
                 self.prepare_transactions,

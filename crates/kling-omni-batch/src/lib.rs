@@ -6,6 +6,7 @@ mod batches;
 mod blocking;
 mod conductor;
 mod cost;
+mod digest;
 mod error;
 mod failpoint;
 pub mod ledger;

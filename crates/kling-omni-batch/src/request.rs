@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
+
 /// Stands for a local file in the stored JSON, which cannot name one. `.invalid` is reserved and never resolves (RFC 2606).
 const PLACEHOLDER: &str = "https://file.invalid/";
 
@@ -138,8 +140,7 @@ impl StoredRequest {
         }
         identity.fields.sort_all_objects();
         let json = serde_json::to_string(&identity).unwrap_or_default();
-        let hash: [u8; 32] = Sha256::digest(json).into();
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(json))
     }
 }
 

@@ -11,8 +11,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use crate::digest::ledger_id;
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{AccountId, AttemptId, KnownUpdate, Lease, Ledger, NewRecord};
 use crate::state::{AttemptState, ItemState};
@@ -42,10 +42,7 @@ struct SpooledRecord {
 
 impl Spool {
     pub(crate) fn new(folder: PathBuf, salt: &[u8]) -> Self {
-        let mut ledger = String::new();
-        for byte in &Sha256::digest(salt)[..8] {
-            ledger.push_str(&format!("{byte:02x}"));
-        }
+        let ledger = ledger_id(salt);
         Self { folder, ledger }
     }
 

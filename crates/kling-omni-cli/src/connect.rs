@@ -110,7 +110,8 @@ impl ConnectArgs {
         self.open_service(|client| client)
     }
 
-    fn open_service(
+    /// Builds a client for the service.
+    pub(crate) fn open_service(
         &self,
         settings: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Connection, Failure> {

@@ -8,6 +8,8 @@ use crate::state::ItemState;
 
 /// After how many ticks the jobs are looked for that the queue has lost.
 const LOST_TICKS: u32 = 10;
+/// After how many ticks unfinished jobs are sent again by a queue that may have lost them.
+const SEND_TICKS: u32 = 60;
 
 impl Conductor<'_> {
     /// Queues the steps that items need, and counts the videos that wait to be fetched.
@@ -53,14 +55,15 @@ impl Conductor<'_> {
         let waiting = waiting.iter().filter_map(|state| counts.get(state));
         self.unfetched = usize::try_from(waiting.sum::<u64>()).unwrap_or(usize::MAX);
         self.ticks += 1;
-        if !self.ticks.is_multiple_of(LOST_TICKS) {
-            return Ok(());
+        if self.ticks.is_multiple_of(LOST_TICKS) {
+            let lost = ledger.remove_lost_jobs(&self.shared.lease).await?;
+            if lost > 0 {
+                tracing::warn!(jobs = lost, "lost jobs queued again");
+            }
         }
-        let lost = ledger.remove_lost_jobs(&self.shared.lease).await?;
-        if lost > 0 {
-            tracing::warn!(jobs = lost, "lost jobs queued again");
-        }
-        if let Dispatch::Workers(Some(sender)) = &self.shared.dispatch {
+        if let Dispatch::Workers(Some(sender)) = &self.shared.dispatch
+            && self.ticks.is_multiple_of(SEND_TICKS)
+        {
             let jobs = ledger.unfinished_jobs(self.shared.lease.account).await?;
             if !jobs.is_empty() {
                 sender.send(jobs).await;

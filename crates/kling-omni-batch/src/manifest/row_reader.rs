@@ -20,6 +20,7 @@ use super::finding::{RowFinding, RowFindings};
 use super::options::ManifestOptions;
 use super::output::{self, Outputs};
 use super::source::RawRow;
+use crate::digest::hex;
 
 /// The maximum length of an id, in bytes.
 const MAX_ID: usize = 200;
@@ -343,8 +344,7 @@ fn row_hash(fields: Map<String, Value>) -> String {
     let mut value = Value::Object(fields);
     value.sort_all_objects();
     let hash = Sha256::digest(value.to_string());
-    let bytes = hash.iter().take(HASH_DIGITS / 2);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..HASH_DIGITS / 2])
 }
 
 fn has_nul(value: &Value) -> bool {

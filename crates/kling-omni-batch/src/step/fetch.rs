@@ -174,9 +174,6 @@ async fn is_saved_by_another(
     item: &BatchItem,
     attempt: &Attempt,
 ) -> BatchResult<bool> {
-    if context.lease.is_some() {
-        return Ok(false);
-    }
     let mut journal = context.journal(attempt, None, Reason::default()).await?;
     Ok(is_saved(context, item, &mut journal).await)
 }

@@ -1,9 +1,8 @@
 //! Jobs: which steps of items a queue delivers to workers.
 
-use sha2::{Digest as _, Sha256};
-
+use crate::digest::ledger_id;
 use crate::ledger::sql::session::{SqlFailure, SqlSession, values};
-use crate::ledger::sql::{accounts, to_ms};
+use crate::ledger::sql::{accounts, mark, to_ms};
 use crate::ledger::{AccountId, ItemId, Job, JobQuery, Lease, Step};
 
 /// The version of the content of a job. Another content has another queue, which older workers do not consume.
@@ -15,12 +14,7 @@ pub(super) fn queue_name(
     account: AccountId,
     step: Step,
 ) -> Result<String, SqlFailure> {
-    let salt: Vec<u8> = ledger.row("select salt from meta", &[])?.get(0)?;
-    let digest = Sha256::digest(salt);
-    let id: String = digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let id = ledger_id(&mark::salt(ledger)?);
     Ok(format!("kling-omni/{id}/{}/{step}/{FORMAT}", account.0))
 }
 

@@ -101,8 +101,11 @@ impl LedgerArgs {
             .map_err(|error| input::unreadable(&input::name(&path), error))?;
         if let Ok(false) = path.try_exists() {
             let message = format!("the ledger {} does not exist", input::name(&path));
-            return Err(Failure::usage(message)
-                .with_help("name the folder of the videos with --out, or the ledger with --db"));
+            let help = match self.db {
+                Some(_) => "name a ledger that `batch run` has created",
+                None => "name the folder of the videos with --out, or the ledger with --db",
+            };
+            return Err(Failure::usage(message).with_help(help));
         }
         Batches::open(path).await.map_err(explain)
     }

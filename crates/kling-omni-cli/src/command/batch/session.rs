@@ -19,6 +19,7 @@ use super::run_settings::RunSettings;
 use super::run_view::{DRAW_INTERVAL, RunView, name_files};
 use super::spend_args::{SpendLimit, count};
 use super::webhook_args::WebhookServer;
+use super::worker::spool_in_state_folder;
 use crate::connect::{ConnectArgs, Connection};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
@@ -259,6 +260,8 @@ impl RunSession {
         }
         if let Some(results) = self.beside_videos("results.jsonl") {
             options = options.results(results);
+        } else if let Some(spool) = spool_in_state_folder() {
+            options = options.spool(spool);
         }
         let options = options.spend_guard(self.limit.guard.clone());
         self.batches

@@ -22,7 +22,6 @@ use super::run_view::describe_event;
 use crate::choice::one_of;
 use crate::connect::{ConnectArgs, sandbox_help};
 use crate::failure::Failure;
-use crate::faults::SeededFaultArgs;
 use crate::interrupt::Interrupts;
 use crate::known_tasks_file::state_folder;
 use crate::report::printable;
@@ -101,9 +100,7 @@ pub(super) async fn run(args: BatchWorkerArgs, connect: &ConnectArgs) -> Result<
         let failure = Failure::usage("--sandbox cannot be used here: workers share a service");
         return Err(not_charged(failure.with_help(sandbox_help())));
     }
-    let opened = connect
-        .open_with(SeededFaultArgs::default(), settings)
-        .await;
+    let opened = connect.open_service(settings);
     let connection = opened.map_err(not_charged)?;
     let mut options = WorkerOptions::default()
         .max_prepares(args.max_prepares.get())
@@ -119,8 +116,7 @@ pub(super) async fn run(args: BatchWorkerArgs, connect: &ConnectArgs) -> Result<
     if let Some(interval) = args.poll_interval {
         options = options.poll_schedule(PollSchedule::fixed(interval));
     }
-    let in_state_folder = || Some(state_folder()?.join("spool"));
-    if let Some(spool) = args.spool.clone().or_else(in_state_folder) {
+    if let Some(spool) = args.spool.clone().or_else(spool_in_state_folder) {
         options = options.spool(spool);
     }
     let failed = |error| not_charged(explain(error));
@@ -137,6 +133,11 @@ pub(super) async fn run(args: BatchWorkerArgs, connect: &ConnectArgs) -> Result<
     metrics.stop().await;
     connection.save_durations();
     ended
+}
+
+/// Returns the folder for what a database could not take after a payment, where there is no folder of videos.
+pub(super) fn spool_in_state_folder() -> Option<PathBuf> {
+    Some(state_folder()?.join("spool"))
 }
 
 /// Prints events until the worker has stopped. The first Ctrl-C stops it, the second one aborts it.
