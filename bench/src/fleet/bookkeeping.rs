@@ -67,8 +67,6 @@ async fn write(ledger: &dyn Ledger, writer: usize, recorded: &Transitions) -> Re
     let lease = ledger.acquire(account, "bench").await?;
     let items = ledger.items(ItemQuery::new(batch)).await?;
     for item in items {
-        // As a run does before each create.
-        ledger.renew(&lease).await?;
         let saved = ItemState::Saved;
         recorded
             .write(ledger, &lease, item.id, item.position, saved)

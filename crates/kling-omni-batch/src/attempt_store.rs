@@ -1,8 +1,7 @@
 //! The store of an attempt's journal: the ledger.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kling_omni::journal::{Journal, JournalRecord, JournalStore, State, StoredRecords};
@@ -17,11 +16,17 @@ use crate::ledger::{
 use crate::spool::Spool;
 use crate::state::{AttemptState, ItemState};
 
-/// The known tasks of an account, and how many of their entries the ledger has.
+/// The known tasks of an account, and what the ledger has of them.
 #[derive(Debug)]
 pub(crate) struct KnownStore {
     pub(crate) known: KnownTasks,
-    stored: AtomicUsize,
+    stored: Mutex<StoredEntries>,
+}
+
+#[derive(Debug)]
+struct StoredEntries {
+    count: usize,
+    facts: Option<String>,
 }
 
 impl KnownStore {
@@ -29,39 +34,52 @@ impl KnownStore {
     pub(crate) async fn load(ledger: &dyn Ledger, account: AccountId) -> BatchResult<Self> {
         let stored = ledger.known_tasks(account).await?;
         let corrupt = |error: serde_json::Error| BatchError::Ledger(error.into());
-        let known = match stored.facts {
+        let known = match &stored.facts {
             None => KnownTasks::new(),
             Some(facts) => {
                 let entries = stored.entries.iter();
                 let entries = entries.map(|entry| serde_json::from_str(entry));
                 let entries = entries.collect::<Result<Vec<_>, _>>().map_err(corrupt)?;
-                let facts = serde_json::from_str(&facts).map_err(corrupt)?;
+                let facts = serde_json::from_str(facts).map_err(corrupt)?;
                 KnownTasks::restore(facts, entries)?
             }
         };
         Ok(Self {
-            stored: AtomicUsize::new(stored.entries.len()),
+            stored: Mutex::new(StoredEntries {
+                count: stored.entries.len(),
+                facts: stored.facts,
+            }),
             known,
         })
     }
 
     /// What the ledger does not have yet.
     pub(crate) fn update(&self) -> BatchResult<KnownUpdate> {
-        let from = self.stored.load(Ordering::Acquire);
+        let stored = self.stored();
+        let from = stored.count;
         let (entries, facts) = self.known.entries_from(from);
         let failed = |error: serde_json::Error| BatchError::Ledger(error.into());
         let entries = entries.iter().map(serde_json::to_string);
+        let facts = serde_json::to_string(&facts).map_err(failed)?;
         Ok(KnownUpdate {
             from: from as u64,
             entries: entries.collect::<Result<_, _>>().map_err(failed)?,
-            facts: Some(serde_json::to_string(&facts).map_err(failed)?),
+            facts: (stored.facts.as_ref() != Some(&facts)).then_some(facts),
         })
     }
 
     /// Records that the ledger has an update.
     pub(crate) fn is_stored(&self, update: &KnownUpdate) {
+        let mut stored = self.stored();
         let end = update.from as usize + update.entries.len();
-        self.stored.fetch_max(end, Ordering::Release);
+        stored.count = stored.count.max(end);
+        if update.facts.is_some() {
+            stored.facts.clone_from(&update.facts);
+        }
+    }
+
+    fn stored(&self) -> MutexGuard<'_, StoredEntries> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stores what the ledger does not have yet.

@@ -310,7 +310,7 @@ impl<'a> Conductor<'a> {
     /// Takes over what other processes changed, and keeps the lease.
     async fn tick(&mut self) -> BatchResult<()> {
         self.shared.step.forget_writable();
-        self.shared.step.ledger.renew(&self.shared.lease).await?;
+        self.shared.renew().await?;
         let batch = self.shared.step.ledger.batch(&self.batch.name).await?;
         if batch.state != self.batch.state {
             match batch.state {

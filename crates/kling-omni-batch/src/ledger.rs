@@ -123,8 +123,8 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// [`BatchError::Moved`](crate::BatchError::Moved).
     async fn acquire(&self, account: AccountId, holder: &str) -> BatchResult<Lease>;
 
-    /// Extends a lease. A run calls it every second, and before each create. Returns for how long the account is the caller's
-    /// at least, from before the call; `None` if until the lease is dropped.
+    /// Extends a lease. A run calls it every second, and before a create that would begin late in its lease. Returns for how long
+    /// the account is the caller's at least, from before the call; `None` if until the lease is dropped.
     ///
     /// # Errors
     ///

@@ -149,6 +149,7 @@ impl Batches {
             dispatch,
             control: controlled,
             listed: Mutex::default(),
+            renewed: Mutex::default(),
         };
         let conductor = tokio::spawn(async move {
             let ended = Conductor::new(&shared, batch, results).run().await;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kling_omni::Mode;
+use kling_omni::clock::BootTime;
 use tokio::sync::watch;
 
 use crate::attempt_store::KnownStore;
@@ -28,6 +29,9 @@ impl Backoff {
     }
 }
 
+/// A create begins only while the lease lasts so long. Each tick renews it, so a create seldom has to.
+const MIN_LEASE: Duration = Duration::from_secs(5);
+
 /// What the tasks of a run share.
 pub(crate) struct RunContext {
     pub(crate) step: StepContext,
@@ -37,6 +41,8 @@ pub(crate) struct RunContext {
     pub(crate) control: watch::Receiver<Control>,
     /// The modes whose lists were read in this run.
     pub(crate) listed: Mutex<BTreeSet<&'static str>>,
+    /// When the lease was renewed, and for how long.
+    pub(crate) renewed: Mutex<Option<(BootTime, Duration)>>,
 }
 
 impl RunContext {
@@ -59,6 +65,35 @@ impl RunContext {
 
     fn listed(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews the lease.
+    pub(super) async fn renew(&self) -> BatchResult<()> {
+        let now = self.step.client.clock().boot_time();
+        let lasts = self.step.ledger.renew(&self.lease).await?;
+        *self.renewed() = Some((now, lasts.unwrap_or(Duration::MAX)));
+        Ok(())
+    }
+
+    /// For how long the lease lasts at least. It is renewed before if it ends soon.
+    pub(super) async fn lease_left(&self) -> BatchResult<Duration> {
+        if self.known_lease_left() < MIN_LEASE {
+            self.renew().await?;
+        }
+        Ok(self.known_lease_left())
+    }
+
+    fn known_lease_left(&self) -> Duration {
+        let now = self.step.client.clock().boot_time();
+        let left = self.renewed().as_ref().and_then(|(renewed, lasts)| {
+            let passed = now.since(renewed)?;
+            Some(lasts.saturating_sub(passed))
+        });
+        left.unwrap_or_default()
+    }
+
+    fn renewed(&self) -> MutexGuard<'_, Option<(BootTime, Duration)>> {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether workers prepare and fetch.

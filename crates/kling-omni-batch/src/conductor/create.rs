@@ -82,9 +82,8 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     shared.step.failpoints().after("begin").await;
     let mut journal = journal(shared, &attempt).await?;
     let now = shared.step.client.clock().boot_time();
-    let lease = shared.step.ledger.renew(&shared.lease).await?;
-    let lease = lease.map(|lease| lease.saturating_sub(LEASE_MARGIN));
-    let limit = now.saturating_add(lease.unwrap_or(SEND_LIMIT).min(SEND_LIMIT));
+    let lease = shared.lease_left().await?.saturating_sub(LEASE_MARGIN);
+    let limit = now.saturating_add(lease.min(SEND_LIMIT));
     let create = shared
         .step
         .client
@@ -94,7 +93,7 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     let outcome = match journal.create(create).await.map_err(BatchError::from) {
         Err(BatchError::LeaseLost) => {
             // It may only have ended while the database was not available.
-            shared.step.ledger.renew(&shared.lease).await?;
+            shared.renew().await?;
             return Ok(CreateResult::Later(ItemError {
                 kind: "lease".to_owned(),
                 text: "the lease ended before the create was announced".to_owned(),

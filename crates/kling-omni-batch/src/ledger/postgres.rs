@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::blocking::run_blocking;
@@ -61,11 +60,11 @@ impl PostgresShared {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn session(&self, runtime: &Handle) -> Result<PostgresSession, SqlFailure> {
+    fn session(&self) -> Result<PostgresSession, SqlFailure> {
         let idle = self.idle().pop();
         let mut session = match idle {
             Some(session) => session,
-            None => PostgresSession::connect(&self.options, runtime)?,
+            None => PostgresSession::connect(&self.options)?,
         };
         if let Some(queue) = self.queue.get() {
             session.find_types_of(queue)?;
@@ -98,9 +97,7 @@ impl PostgresLedger {
             on_commit: CommitHook::default(),
         };
         let shared = Arc::clone(&ledger.shared);
-        let runtime = Handle::current();
-        let opened =
-            run_blocking(move || connect::open(&shared.options, &shared.location, &runtime));
+        let opened = run_blocking(move || connect::open(&shared.options, &shared.location));
         let session = opened.await.map_err(SqlFailure::into_error)?;
         ledger.shared.idle().push(session);
         Ok(ledger)
@@ -140,12 +137,9 @@ impl PostgresLedger {
     /// Calls `work` with a connection on a blocking thread, again while it fails with something that may pass.
     async fn with_session<T: Send + 'static>(
         &self,
-        work: impl Fn(PostgresSession, &PostgresShared, &Handle) -> Result<T, SqlFailure>
-        + Send
-        + 'static,
+        work: impl Fn(PostgresSession, &PostgresShared) -> Result<T, SqlFailure> + Send + 'static,
     ) -> BatchResult<T> {
         let shared = Arc::clone(&self.shared);
-        let runtime = Handle::current();
         let permit = Arc::clone(&shared.permits).acquire_owned().await;
         // A caller that has gone wants no repetition.
         let caller = Arc::new(AtomicBool::new(true));
@@ -155,8 +149,8 @@ impl PostgresLedger {
             let start = Instant::now();
             let (mut delay, max_delay) = RETRY_DELAYS;
             loop {
-                let done = shared.session(&runtime);
-                match done.and_then(|session| work(session, &shared, &runtime)) {
+                let done = shared.session();
+                match done.and_then(|session| work(session, &shared)) {
                     Err(SqlFailure::Transient(error))
                         if start.elapsed() < RETRY_TIME && caller.load(Ordering::Acquire) =>
                     {
@@ -195,13 +189,13 @@ impl SqlDatabase for PostgresLedger {
         work: impl Fn(&mut dyn SqlSession) -> Result<T, SqlFailure> + Send + 'static,
     ) -> BatchResult<T> {
         let on_commit = self.on_commit.clone();
-        self.with_session(move |mut session, shared, runtime| {
+        self.with_session(move |mut session, shared| {
             let done = commit::transact(&mut session, &work, &on_commit);
             let was_committed = match done {
                 Ok(value) => Ok(value),
                 Err(commit::Undone::Certain(failure)) => Err(failure),
                 Err(commit::Undone::InDoubt(value, cause)) => {
-                    commit::read_back(&session, &shared.options, runtime, cause).map(|()| value)
+                    commit::read_back(&session, &shared.options, cause).map(|()| value)
                 }
             };
             if session.is_usable() {
@@ -216,7 +210,7 @@ impl SqlDatabase for PostgresLedger {
         &self,
         work: impl Fn(&mut dyn SqlSession) -> Result<T, SqlFailure> + Send + 'static,
     ) -> BatchResult<T> {
-        self.with_session(move |mut session, shared, _| {
+        self.with_session(move |mut session, shared| {
             let read = work(&mut session);
             if session.is_usable() {
                 shared.idle().push(session);

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::runtime::Handle;
 
 use crate::error::BatchError;
 use crate::failpoint::CommitHook;
@@ -35,8 +34,7 @@ pub(super) fn transact<T>(
     work: impl Fn(&mut dyn SqlSession) -> Result<T, SqlFailure>,
     on_commit: &CommitHook,
 ) -> Result<T, Undone<T>> {
-    session.begin()?;
-    let value = match set_mark(session).and_then(|()| work(session)) {
+    let value = match session.begin_marked().and_then(|()| work(session)) {
         Ok(value) => value,
         Err(failure) => {
             // If that fails, the session is not used again, and the server undoes the transaction.
@@ -51,36 +49,16 @@ pub(super) fn transact<T>(
     }
 }
 
-/// Writes the number of this transaction, which locks the mark until the transaction has ended.
-fn set_mark(session: &mut PostgresSession) -> Result<(), SqlFailure> {
-    session.number += 1;
-    let set = format!(
-        "update commit_mark set number = $1, at = {} where id = $2",
-        session.dialect().now
-    );
-    let (number, mark) = (session.number, session.mark.clone());
-    match session.execute(&set, values![number, mark])? {
-        1 => Ok(()),
-        _ => {
-            // Another ledger deleted it, after a day without a transaction. A new connection has a new one.
-            session.discard();
-            let lost = "the mark of the session is missing";
-            Err(SqlFailure::Transient(BatchError::Unavailable(lost.into())))
-        }
-    }
-}
-
 /// Finds out whether the last transaction of a session was committed. Waits until the server has ended it, which the lock on
 /// the mark shows. `Transient` if nothing of it is kept.
 pub(super) fn read_back(
     lost: &PostgresSession,
     options: &PgConnectOptions,
-    runtime: &Handle,
     cause: BatchError,
 ) -> Result<(), SqlFailure> {
     let start = Instant::now();
     loop {
-        match committed_number(lost, options, runtime) {
+        match committed_number(lost, options) {
             Ok(Some(number)) if number == lost.number => return Ok(()),
             Ok(Some(_)) => return Err(SqlFailure::Transient(cause)),
             Err(SqlFailure::Transient(_)) if start.elapsed() < READ_BACK_TIME => {
@@ -94,9 +72,8 @@ pub(super) fn read_back(
 fn committed_number(
     lost: &PostgresSession,
     options: &PgConnectOptions,
-    runtime: &Handle,
 ) -> Result<Option<u64>, SqlFailure> {
-    let mut session = PostgresSession::connect_only(options, runtime)?;
+    let mut session = PostgresSession::connect_only(options)?;
     let select = "select number from commit_mark where id = $1 for update";
     let row = session.find_row(select, values![&lost.mark])?;
     row.map(|row| row.get(0)).transpose()

@@ -4,7 +4,6 @@ use std::str::FromStr as _;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
-use tokio::runtime::Handle;
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::postgres::session::PostgresSession;
@@ -58,9 +57,8 @@ pub(super) fn location(options: &PgConnectOptions) -> String {
 pub(super) fn open(
     options: &PgConnectOptions,
     location: &str,
-    runtime: &Handle,
 ) -> Result<PostgresSession, SqlFailure> {
-    let mut session = PostgresSession::connect_only(options, runtime)?;
+    let mut session = PostgresSession::connect_only(options)?;
     session.begin()?;
     let ledger = &mut session;
     let schema = ledger.row("select current_schema()::text", &[])?;

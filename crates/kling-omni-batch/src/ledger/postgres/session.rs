@@ -8,7 +8,7 @@ use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Executor as _, PgConnection, Postgres,
     Row as _, TypeInfo as _,
 };
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::error::BatchError;
 use crate::ledger::postgres::queue::{self, Queue};
@@ -27,10 +27,7 @@ const POSTGRES: Dialect = Dialect {
     lease_end: "(extract(epoch from clock_timestamp()) * 1000)::bigint + 10000",
     lease_is_current: "lease_until > (extract(epoch from clock_timestamp()) * 1000)::bigint",
     lock_row: " for no key update",
-    // Two transactions may otherwise commit in another order than they took their numbers.
-    lock_events: Some(
-        "select pg_advisory_xact_lock(hashtext(current_schema()), (select batch_id::integer from item where id = $1))",
-    ),
+    lock_events: " cross join lateral (select pg_advisory_xact_lock(hashtext(current_schema()), item.batch_id::integer)) as locked",
     has_index_hints: false,
     json_numbers: "select value::bigint from json_array_elements_text($1::json)",
     lock_tables: Some("lock table batch, item, account in exclusive mode"),
@@ -56,7 +53,8 @@ const POSTGRES: Dialect = Dialect {
 /// A connection, in a transaction or not.
 pub(super) struct PostgresSession {
     connection: PgConnection,
-    runtime: Handle,
+    /// Its thread also drives the connection: a response wakes no other thread. `None` when it is dropped.
+    runtime: Option<Runtime>,
     /// The row of `commit_mark` that is this session's, and the number of the transaction that it has.
     pub(super) mark: String,
     pub(super) number: u64,
@@ -69,10 +67,9 @@ pub(super) struct PostgresSession {
 
 impl PostgresSession {
     /// Connects. The schema of the ledger may not exist yet.
-    pub(super) fn connect_only(
-        options: &PgConnectOptions,
-        runtime: &Handle,
-    ) -> Result<Self, SqlFailure> {
+    pub(super) fn connect_only(options: &PgConnectOptions) -> Result<Self, SqlFailure> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| BatchError::Ledger(error.into()))?;
         let connect = async { tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await };
         let connection = match runtime.block_on(connect) {
             Ok(connected) => connected.map_err(classify)?,
@@ -84,7 +81,7 @@ impl PostgresSession {
         };
         let mut session = Self {
             connection,
-            runtime: runtime.clone(),
+            runtime: Some(runtime),
             mark: format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
             number: 0,
             is_broken: false,
@@ -102,11 +99,8 @@ impl PostgresSession {
     }
 
     /// Connects to a ledger that exists.
-    pub(super) fn connect(
-        options: &PgConnectOptions,
-        runtime: &Handle,
-    ) -> Result<Self, SqlFailure> {
-        let mut session = Self::connect_only(options, runtime)?;
+    pub(super) fn connect(options: &PgConnectOptions) -> Result<Self, SqlFailure> {
+        let mut session = Self::connect_only(options)?;
         session.insert_mark()?;
         Ok(session)
     }
@@ -137,21 +131,41 @@ impl PostgresSession {
         !self.is_broken && !self.is_in_transaction
     }
 
-    /// Keeps other transactions from using it.
-    pub(super) fn discard(&mut self) {
-        self.is_broken = true;
+    pub(super) fn begin(&mut self) -> Result<(), SqlFailure> {
+        self.is_in_transaction = true;
+        self.execute_all("begin")
     }
 
-    pub(super) fn begin(&mut self) -> Result<(), SqlFailure> {
-        self.execute_all("begin")?;
+    /// Begins the next transaction, and writes its number into the mark of the session, which is locked until the end of the
+    /// transaction.
+    pub(super) fn begin_marked(&mut self) -> Result<(), SqlFailure> {
         self.is_in_transaction = true;
-        Ok(())
+        self.number += 1;
+        // One round trip instead of two.
+        let begin = format!(
+            "begin; update commit_mark set number = {}, at = {} where id = '{}'",
+            self.number, POSTGRES.now, self.mark
+        );
+        if self.execute_raw(begin)? == 1 {
+            return Ok(());
+        }
+        // Another ledger deleted it, after a day without a transaction. A new connection has a new one.
+        self.is_broken = true;
+        let lost = "the mark of the session is missing";
+        Err(SqlFailure::Transient(BatchError::Unavailable(lost.into())))
     }
 
     pub(super) fn end(&mut self, statement: &'static str) -> Result<(), SqlFailure> {
         self.execute_all(statement)?;
         self.is_in_transaction = false;
         Ok(())
+    }
+
+    /// Runs statements without parameters in one round trip. Returns how many rows they changed.
+    fn execute_raw(&mut self, statements: String) -> Result<u64, SqlFailure> {
+        let statements = sqlx::raw_sql(AssertSqlSafe(statements));
+        let done = self.run(async |connection| connection.execute(statements).await)?;
+        Ok(done.rows_affected())
     }
 
     /// Runs something on the connection, for a limited time.
@@ -161,7 +175,10 @@ impl PostgresSession {
     ) -> Result<T, SqlFailure> {
         let connection = &mut self.connection;
         let limited = async { tokio::time::timeout(STATEMENT_TIMEOUT, work(connection)).await };
-        let done = match self.runtime.block_on(limited) {
+        let Some(runtime) = &self.runtime else {
+            return Err(BatchError::Interrupted.into());
+        };
+        let done = match runtime.block_on(limited) {
             Ok(done) => done.map_err(classify),
             Err(elapsed) => Err(SqlFailure::Transient(BatchError::Unavailable(
                 elapsed.into(),
@@ -210,9 +227,16 @@ impl SqlSession for PostgresSession {
     }
 
     fn execute_all(&mut self, sql: &str) -> Result<(), SqlFailure> {
-        let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        self.run(async |connection| connection.execute(statements).await)?;
-        Ok(())
+        self.execute_raw(sql.to_owned()).map(drop)
+    }
+}
+
+impl Drop for PostgresSession {
+    fn drop(&mut self) {
+        // Dropping a runtime blocks, which is not allowed in another one.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

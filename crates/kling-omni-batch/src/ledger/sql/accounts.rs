@@ -50,58 +50,60 @@ pub(super) fn set_policy(
 }
 
 pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailure> {
-    mark::check(ledger)?;
     let dialect = ledger.dialect();
-    // Truth is a number in SQLite, and a type of its own in Postgres: counts are the same in both.
+    // Truth is a number in SQLite, and a type of its own in Postgres: counts are the same in both. A ledger without accounts
+    // has a row, too, which says where it was moved.
     let select = format!(
-        "select id, service, key_fingerprint, holder,
+        "select account.id, service, key_fingerprint, holder,
             (select count(*) from account as held where held.id = account.id and held.lease_until > {}),
             (select count(*) from batch
                 where batch.account_id = account.id and policy is not null and state <> 'done'),
-            lease_until
-         from account order by id",
+            lease_until, moved_to
+         from meta left join account on true order by account.id",
         dialect.now,
     );
     let has_end = dialect.lease_end != "null";
     let rows = ledger.query(&select, &[])?;
-    let accounts = rows.iter().map(|row| {
-        Ok(Account {
-            id: AccountId(row.get(0)?),
+    let mut accounts = Vec::new();
+    for row in &rows {
+        if let Some(location) = row.get(7)? {
+            return Err(BatchError::Moved { location }.into());
+        }
+        let Some(id) = row.get(0)? else {
+            continue;
+        };
+        accounts.push(Account {
+            id: AccountId(id),
             service: row.get(1)?,
             key_fingerprint: row.get(2)?,
             holder: row.get(3)?,
             is_held: has_end.then(|| row.get(4)).transpose()?,
             has_work: row.get::<u64>(5)? > 0,
             lease_end: row.get::<Option<i64>>(6)?.map(from_ms),
-        })
-    });
-    accounts.collect()
+        });
+    }
+    Ok(accounts)
 }
 
 /// Keeps other transactions from changing the state of a batch until the end of this one. What is locked is locked in the
 /// order batch, item, account.
 pub(super) fn lock_batch(ledger: &mut dyn SqlSession, batch: BatchId) -> Result<(), SqlFailure> {
-    lock_row(ledger, "batch where id = $1", batch.0).map(drop)
+    lock_row(ledger, "batch where id = $1", batch.0)
 }
 
 /// Locks the batch of an item.
 pub(super) fn lock_batch_of(ledger: &mut dyn SqlSession, item: ItemId) -> Result<(), SqlFailure> {
     let batch = "batch where id = (select batch_id from item where id = $1)";
-    lock_row(ledger, batch, item.0).map(drop)
+    lock_row(ledger, batch, item.0)
 }
 
-/// Keeps other transactions from changing a row until the end of this one. Returns whether it had to.
-pub(super) fn lock_row(
-    ledger: &mut dyn SqlSession,
-    row: &str,
-    id: i64,
-) -> Result<bool, SqlFailure> {
+/// Keeps other transactions from changing a row until the end of this one.
+pub(super) fn lock_row(ledger: &mut dyn SqlSession, row: &str, id: i64) -> Result<(), SqlFailure> {
     let lock = ledger.dialect().lock_row;
-    if lock.is_empty() {
-        return Ok(false);
+    if !lock.is_empty() {
+        ledger.query(&format!("select id from {row}{lock}"), values![id])?;
     }
-    ledger.query(&format!("select id from {row}{lock}"), values![id])?;
-    Ok(true)
+    Ok(())
 }
 
 pub(super) fn set_batch_state(

@@ -76,33 +76,33 @@ pub(super) fn begin(
         return Err(item_is(ledger, item)?);
     };
     let number: i64 = row.get(0)?;
-    let insert = "insert into attempt (item_id, account_id, number, epoch, state)
-        values ($1, $2, $3, $4, 'prepared') returning id";
+    let insert = format!(
+        "insert into attempt (item_id, account_id, number, epoch, state)
+         values ($1, $2, $3, $4, 'prepared') returning {COLUMNS}"
+    );
     let new = values![item.0, lease.account.0, number, lease.epoch];
-    let attempt = ledger.row(insert, new)?.get(0)?;
-    by_id(ledger, AttemptId(attempt))
+    read(&ledger.row(&insert, new)?)
 }
 
-fn by_id(ledger: &mut dyn SqlSession, attempt: AttemptId) -> Result<Attempt, SqlFailure> {
-    let select = format!("select {COLUMNS} from attempt where id = $1");
-    read(&ledger.row(&select, values![attempt.0])?)
-}
-
-/// Reads an attempt, and keeps other transactions from changing it, its item and, on demand, the state of its batch until the
-/// end of this one.
+/// Reads an attempt and the number of its records, and keeps other transactions from changing it, its item and, on demand, the
+/// state of its batch until the end of this one.
 fn lock(
     ledger: &mut dyn SqlSession,
     attempt: AttemptId,
     with_batch: bool,
-) -> Result<Attempt, SqlFailure> {
-    let found = by_id(ledger, attempt)?;
+) -> Result<(Attempt, u64), SqlFailure> {
+    let item = "item where id = (select item_id from attempt where id = $1)";
     if with_batch {
-        accounts::lock_batch_of(ledger, found.item)?;
+        let batch = format!("batch where id = (select batch_id from {item})");
+        accounts::lock_row(ledger, &batch, attempt.0)?;
     }
-    match items::lock(ledger, found.item)? {
-        true => by_id(ledger, attempt),
-        false => Ok(found),
-    }
+    accounts::lock_row(ledger, item, attempt.0)?;
+    let select = format!(
+        "select {COLUMNS}, (select count(*) from record where attempt_id = attempt.id)
+         from attempt where id = $1"
+    );
+    let row = ledger.row(&select, values![attempt.0])?;
+    Ok((read(&row)?, row.get(WIDTH)?))
 }
 
 pub(super) fn latest(
@@ -148,7 +148,7 @@ pub(super) fn append(
     lease: Option<&Lease>,
     record: &NewRecord,
 ) -> Result<(), SqlFailure> {
-    let attempt = lock(ledger, record.attempt, lease.is_none())?;
+    let (attempt, records) = lock(ledger, record.attempt, lease.is_none())?;
     let may_write = match lease {
         Some(lease) => {
             match record.attempt_state {
@@ -173,10 +173,8 @@ pub(super) fn append(
         return Err(item_is(ledger, attempt.item)?);
     }
     let id = attempt.id.0;
-    let count = "select count(*) from record where attempt_id = $1";
-    let count: u64 = ledger.row(count, values![id])?.get(0)?;
     let number = record.number;
-    if count != number {
+    if records != number {
         return Err(BatchError::RecordExists { number }.into());
     }
     accounts::add_known_tasks(ledger, attempt.account, &record.known)?;
@@ -188,17 +186,17 @@ pub(super) fn append(
         return Ok(());
     }
     // SQLite writes an index again for each column that is set, whether its value changes or not.
-    if attempt.state != record.attempt_state {
+    let state = record.attempt_state.as_str();
+    let set = if attempt.task_id != record.task_id && record.task_id.is_some() {
+        let set = "update attempt set state = $1, candidates = null, task_id = $2 where id = $3";
+        ledger.execute(set, values![state, record.task_id.as_deref(), id])
+    } else if attempt.state != record.attempt_state {
         let set = "update attempt set state = $1, candidates = null where id = $2";
-        let state = record.attempt_state.as_str();
-        ledger.execute(set, values![state, id]).map_err(rule)?;
-    }
-    if let Some(task) = record.task_id.as_deref()
-        && attempt.task_id.as_deref() != Some(task)
-    {
-        let set = "update attempt set task_id = $1 where id = $2";
-        ledger.execute(set, values![task, id]).map_err(rule)?;
-    }
+        ledger.execute(set, values![state, id])
+    } else {
+        Ok(0)
+    };
+    set.map_err(rule)?;
     if record.item_state == ItemState::Failed {
         let set = "update attempt set failed_request = (select request_sha256 from item where id = item_id) where id = $1";
         ledger.execute(set, values![id])?;
@@ -210,7 +208,7 @@ pub(super) fn append(
         let values = values![attempt.item.0, &*path, file.bytes, &file.sha256];
         ledger.execute(insert, values)?;
     }
-    if record.attempt_state == AttemptState::Created {
+    if record.attempt_state == AttemptState::Created && attempt.state != AttemptState::Created {
         // The URLs of its files may carry tokens, and are not needed any more.
         let forget = "update item set uploads = null where id = $1 and uploads is not null";
         ledger.execute(forget, values![attempt.item.0])?;
@@ -256,7 +254,7 @@ pub(super) fn set_undecided(
     candidates: &[String],
     reason: &ItemError,
 ) -> Result<(), SqlFailure> {
-    let found = lock(ledger, attempt, false)?;
+    let (found, _) = lock(ledger, attempt, false)?;
     accounts::check_lease(ledger, lease)?;
     let set = "update attempt set state = 'undecided', candidates = $1
         where id = $2 and state in ('announced', 'unknown', 'undecided')";

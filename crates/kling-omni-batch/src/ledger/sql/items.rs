@@ -39,8 +39,8 @@ pub(super) fn read(row: &SqlRow, at: usize) -> Result<BatchItem, SqlFailure> {
     })
 }
 
-/// Keeps other transactions from changing an item and its attempts until the end of this one. Returns whether it had to.
-pub(super) fn lock(ledger: &mut dyn SqlSession, item: ItemId) -> Result<bool, SqlFailure> {
+/// Keeps other transactions from changing an item and its attempts until the end of this one.
+pub(super) fn lock(ledger: &mut dyn SqlSession, item: ItemId) -> Result<(), SqlFailure> {
     accounts::lock_row(ledger, "item where id = $1", item.0)
 }
 
@@ -166,13 +166,10 @@ pub(super) fn record_event(
 ) -> Result<(), SqlFailure> {
     let detail = serde_json::to_string(detail)?;
     let dialect = ledger.dialect();
-    if let Some(lock) = dialect.lock_events {
-        ledger.query(lock, values![item.0])?;
-    }
     let insert = format!(
         "insert into event (batch_id, item_id, at, state, detail)
-         select batch_id, id, {}, $1, $2 from item where id = $3",
-        dialect.now
+         select batch_id, id, {}, $1, $2 from item{} where id = $3",
+        dialect.now, dialect.lock_events
     );
     ledger.execute(&insert, values![state.as_str(), detail, item.0])?;
     Ok(())

@@ -201,9 +201,9 @@ pub struct Dialect {
     pub(crate) lease_is_current: &'static str,
     /// Follows a `select` whose row no other transaction may change until the end of this one.
     pub(crate) lock_row: &'static str,
-    /// Makes the events of a batch, whose id is `$1`, visible in the order of their numbers: locks until the end of the
-    /// transaction.
-    pub(crate) lock_events: Option<&'static str>,
+    /// Follows `from item` in a `select` that takes the numbers of events: makes those of a batch visible in the order of their
+    /// numbers. Two transactions may otherwise commit in another order than they took their numbers.
+    pub(crate) lock_events: &'static str,
     /// Whether statements name the index that they use.
     pub(crate) has_index_hints: bool,
     /// Selects the numbers of a JSON array, which is the parameter `$1`.
@@ -236,7 +236,7 @@ pub trait SqlSession {
     /// What differs in this database.
     fn dialect(&self) -> &'static Dialect;
 
-    /// Runs a statement, and returns its rows.
+    /// Runs a statement, and returns its rows. Its parameters, from `$1` on, appear in the order of their numbers.
     fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, SqlFailure>;
 
     /// Runs a statement, and returns the number of rows that it changed.

@@ -15,7 +15,7 @@ const SQLITE: Dialect = Dialect {
     lease_is_current: "true",
     // There is one writing transaction at a time.
     lock_row: "",
-    lock_events: None,
+    lock_events: "",
     has_index_hints: true,
     json_numbers: "select value from json_each($1)",
     lock_tables: None,
