@@ -16,6 +16,7 @@ pub mod log;
 pub mod tracked;
 
 pub mod bench;
+pub mod dist;
 pub mod explain;
 pub mod record;
 pub mod rules_page;

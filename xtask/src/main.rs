@@ -15,7 +15,7 @@ use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
 use xtask::spec::command::Spec;
 use xtask::summary::{self, Summary};
-use xtask::{accept, bench, check, explain, record, rules_page, spec, surface};
+use xtask::{accept, bench, check, dist, explain, record, rules_page, spec, surface};
 
 /// The commands of this workspace.
 ///
@@ -64,6 +64,12 @@ enum Command {
     },
     /// Record the command of the README in a terminal, as the picture docs/generate.svg.
     Record,
+    /// Build the archive of the program for this machine, into target/dist.
+    Dist {
+        /// Another folder for the archive and the build.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Compare versions of the spec.
     #[command(subcommand)]
     Spec(Spec),
@@ -159,6 +165,10 @@ fn run(root: &Path, program: &Path, command: &Command) -> Result<(String, Exit)>
         }
         Command::Bench { arguments } => (String::new(), bench::run(root, arguments)?),
         Command::Record => (record::run(root)?, Exit::Done),
+        Command::Dist { out } => {
+            let folder = out.clone().unwrap_or_else(|| root.join("target/dist"));
+            (dist::run(root, &folder)?, Exit::Done)
+        }
         Command::Ci { list: true, .. } => (ci::list(), Exit::Done),
         Command::Ci { steps, .. } => match ci::choose(steps) {
             Err(error) => (format!("error: {error}\n"), Exit::Usage),

@@ -34,7 +34,8 @@ pub(crate) struct Cli {
 }
 
 /// The commands that do not contact the service. Their help hides the connection options.
-const WITHOUT_CONNECTION: [&str; 5] = ["check", "listen", "sandbox", "schema", "completions"];
+const WITHOUT_CONNECTION: [&str; 6] =
+    ["check", "listen", "sandbox", "schema", "completions", "man"];
 
 /// The commands of `batch` that do not contact the service.
 const BATCH_WITHOUT_CONNECTION: [&str; 7] = [

@@ -8,6 +8,7 @@ mod file_args;
 mod generate;
 mod list;
 mod listen;
+mod man;
 mod sandbox;
 mod schema;
 mod status;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Schema(schema::SchemaArgs),
     /// Print the completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -59,7 +62,7 @@ impl Command {
             Self::List(args) => args.json,
             Self::Listen(args) => args.json,
             Self::Sandbox(args) => args.json,
-            Self::Schema(_) | Self::Completions(_) => false,
+            Self::Schema(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 
@@ -76,6 +79,7 @@ impl Command {
             Self::Sandbox(args) => block_on(sandbox::run(args)),
             Self::Schema(args) => block_on(async { schema::run(&args) }),
             Self::Completions(args) => block_on(async { completions::run(args) }),
+            Self::Man(args) => block_on(async { man::run(&args) }),
         }
     }
 }

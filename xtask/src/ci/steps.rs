@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Ci;
 use crate::check::{self, Checked, render};
+use crate::dist;
 use crate::exit::Exit;
 use crate::snapshots;
 use openapi_diff::render::Format;
@@ -240,6 +241,22 @@ pub const STEPS: &[Step] = &[
             )
         },
         on_request: true,
+        ..NO_STEP
+    },
+    Step {
+        name: "dist",
+        title: "archive of the program, built twice",
+        run: |ci| {
+            print!("{}", dist::check(&ci.root)?);
+            Ok(())
+        },
+        on_request: true,
+        ..NO_STEP
+    },
+    Step {
+        name: "versions",
+        title: "versions since the last tag",
+        run: semver_checks,
         ..NO_STEP
     },
     Step {
@@ -481,6 +498,24 @@ fn oldest_rust(ci: &Ci) -> Result<()> {
     let mut command = ci.command("rustup");
     command.env_remove("CARGO").env_remove("RUSTC");
     ci.succeed(command.args(check))
+}
+
+/// Compares the public interfaces with those of the last tag, where there is one and the tool is installed.
+fn semver_checks(ci: &Ci) -> Result<()> {
+    let tag = ci
+        .command("git")
+        .args(["describe", "--tags", "--abbrev=0", "--match", "v*"])
+        .output()?;
+    let tag = String::from_utf8_lossy(&tag.stdout).trim().to_owned();
+    if tag.is_empty() {
+        println!("skipped: no version was released yet");
+        return Ok(());
+    }
+    if !can_run(ci, "cargo", &["semver-checks", "--version"]) {
+        println!("skipped: `cargo install cargo-semver-checks --locked` installs the tool");
+        return Ok(());
+    }
+    cargo(ci, &["semver-checks", "--baseline-rev", &tag])
 }
 
 /// Fails if anything was found, after showing it.

@@ -11,6 +11,7 @@ mod fresh;
 mod accept;
 mod check;
 mod ci;
+mod dist;
 mod exit;
 #[cfg(unix)]
 mod recipes;

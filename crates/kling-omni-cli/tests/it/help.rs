@@ -1,9 +1,11 @@
 //! Help texts, the version, and the JSON Schema of requests.
 
+use std::fs;
 use std::path::Path;
 
 use kling_omni::request::RequestType;
 use serde_json::{Map, Value};
+use tempfile::TempDir;
 
 use crate::support::{Program, Snapshots};
 
@@ -41,6 +43,7 @@ fn every_command_has_help() {
         "sandbox",
         "schema",
         "completions",
+        "man",
     ] {
         let ended = program(command).arg("--help").run().expect(0);
         assert_eq!(ended.stderr, "");
@@ -101,6 +104,30 @@ fn properties(schema: &Value) -> Map<String, Value> {
         .as_object()
         .expect("properties")
         .clone()
+}
+
+#[test]
+fn manual_has_a_page_for_each_command() {
+    let folder = TempDir::new().expect("a folder");
+    let pages = folder.path().join("new/man1");
+    program("man").arg(pages.to_str().unwrap()).run().expect(0);
+    for (page, text) in [
+        ("kling-omni.1", "FREEPIK_API_KEY"),
+        ("kling-omni-generate.1", "aspect\\-ratio"),
+        ("kling-omni-batch-run.1", "in\\-flight"),
+    ] {
+        let page = fs::read_to_string(pages.join(page)).expect(page);
+        assert!(page.contains(text), "{page}");
+        assert!(!page.contains('\u{1b}'), "{page}");
+    }
+    let file = pages.join("kling-omni.1/man1");
+    let ended = program("man").arg(file.to_str().unwrap()).run().expect(7);
+    assert!(
+        ended
+            .stderr
+            .contains("the manual pages could not be written"),
+        "{ended}"
+    );
 }
 
 #[test]
