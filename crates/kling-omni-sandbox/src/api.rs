@@ -21,6 +21,7 @@ use crate::record::Host;
 use crate::reply;
 use crate::service::{RecordId, Service};
 use crate::spec::{Kind, Operation};
+use crate::task::Task;
 use call::Call;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -73,18 +74,21 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let request_id = format!("ak-{}", service.random.request_id());
     let record = service.record_request(Host::Api, &parts);
+    let known_task = task_id.as_deref().and_then(|id| service.tasks.get(id));
     service.amend(record, |entry| {
         entry.request_id = Some(request_id.clone());
+        entry.task_id = known_task.as_ref().map(|task| task.id.clone());
         if let Target::Operation(operation) = &target {
             entry.operation_id = Some(operation.id.clone());
         }
     });
 
-    let faults = evaluate_faults(service, record, &target, task_id.as_deref());
+    let faults = evaluate_faults(service, record, &target, known_task.as_deref());
     let response = match read_body(body).await {
         Ok(body) => {
             service.amend(record, |entry| entry.body = body.clone());
             let call = Call {
+                record,
                 parts: &parts,
                 task_id: task_id.as_deref(),
                 body: &body,
@@ -101,9 +105,7 @@ async fn handle(
     if let Ok(id) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    service.record_response(record, &parts, &mut response);
-    faults.finish(&mut response).await;
-    response
+    service.send(record, &parts, &faults, response).await
 }
 
 /// Evaluates the faults of a request. Only requests to an operation have any.
@@ -111,16 +113,12 @@ fn evaluate_faults(
     service: &Service,
     record: RecordId,
     target: &Target,
-    task_id: Option<&str>,
+    task: Option<&Task>,
 ) -> ActiveFaults {
     let Target::Operation(operation) = target else {
         return service.faults.activate(Host::Api, Vec::new());
     };
-    let task = task_id.and_then(|id| service.tasks.get(id));
-    let context = FaultContext::Api {
-        operation,
-        task: task.as_deref(),
-    };
+    let context = FaultContext::Api { operation, task };
     service.evaluate_faults(record, Host::Api, &context)
 }
 

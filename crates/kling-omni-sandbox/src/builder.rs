@@ -8,8 +8,9 @@ use std::time::Duration;
 use crate::clock::{Clock, ServiceClock, SystemClock};
 use crate::config::{Config, ProblemForm, StartError, StatusRoute, VideoReferenceRoute};
 use crate::fault::FaultRule;
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::spec::Spec;
+use crate::start;
 
 /// Builds a [`Sandbox`]. Created by [`Sandbox::builder`].
 ///
@@ -69,6 +70,25 @@ impl SandboxBuilder {
     /// Sets the port of the storage host, which receives uploads. Default: 0, which chooses a free one.
     pub fn storage_port(mut self, port: u16) -> Self {
         self.config.storage_port = port;
+        self
+    }
+
+    /// Serves the console, a web page that shows what a program did, on this port of the loopback interface; 0 chooses a
+    /// free one. Default: no console.
+    ///
+    /// It shows tasks, charges, requests with their responses, and deliveries, and arms faults. Keys, secrets and the
+    /// queries of URLs are masked. It rejects requests from other sites, and what it does is not recorded as requests.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().console(0).start().await?;
+    /// let page = reqwest::get(sandbox.console_url().unwrap()).await?.text().await?;
+    /// assert!(page.contains(sandbox.base_url()));
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "console")]
+    pub fn console(mut self, port: u16) -> Self {
+        self.config.console_port = Some(port);
         self
     }
 
@@ -250,7 +270,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets how many requests, and how many deliveries, are kept as records. Older ones are evicted. Default: 10,000.
+    /// Sets how many requests, and how many deliveries, are kept as records. Older ones are evicted. Default: 10,000. They are
+    /// also evicted when the bodies of either take more than 256 MiB.
     pub fn record_limit(mut self, entries: usize) -> Self {
         self.config.record_limit = entries;
         self
@@ -287,7 +308,7 @@ impl SandboxBuilder {
         let secret = self.config.check()?;
         let clock = ServiceClock::new(self.clock);
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
-        sandbox::start(spec, self.config, secret, clock, seed, self.faults).await
+        start::start(spec, self.config, secret, clock, seed, self.faults).await
     }
 }
 

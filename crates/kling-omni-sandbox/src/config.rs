@@ -24,6 +24,9 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     pub(crate) result_port: u16,
     pub(crate) storage_port: u16,
+    /// The port of the console, if it is served.
+    #[cfg(feature = "console")]
+    pub(crate) console_port: Option<u16>,
     pub(crate) api_keys: Vec<String>,
     pub(crate) account_per_key: bool,
     pub(crate) task_time: Duration,
@@ -54,6 +57,8 @@ impl Default for Config {
             port: 0,
             result_port: 0,
             storage_port: 0,
+            #[cfg(feature = "console")]
+            console_port: None,
             api_keys: vec![DEFAULT_API_KEY.to_owned()],
             account_per_key: false,
             task_time: Duration::from_secs(4),

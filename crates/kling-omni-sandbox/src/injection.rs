@@ -1,8 +1,10 @@
 //! Fault injection: evaluates the rules for requests and deliveries, and applies faults to responses.
 
 mod body;
+mod edit;
 mod response;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -10,7 +12,7 @@ use tokio::sync::watch;
 use crate::clock::ServiceClock;
 use crate::fault::{FaultMatcher, FaultRule, FaultTarget};
 use crate::random::Random;
-use crate::record::Host;
+use crate::record::{Changes, Host};
 use crate::spec::{Kind, Operation};
 use crate::task::Task;
 use body::Timer;
@@ -20,14 +22,20 @@ pub(crate) use response::ActiveFaults;
 #[derive(Debug)]
 pub(crate) struct Faults {
     rules: Mutex<Vec<ArmedRule>>,
+    next_id: AtomicU64,
     timer: Timer,
+    changes: Changes,
 }
 
-#[derive(Debug)]
-struct ArmedRule {
-    rule: Arc<FaultRule>,
+/// A rule that is evaluated for requests and deliveries.
+#[derive(Clone, Debug)]
+pub(crate) struct ArmedRule {
+    pub(crate) id: u64,
+    pub(crate) rule: Arc<FaultRule>,
     /// How many requests or deliveries matched the target and the task.
-    count: u64,
+    pub(crate) count: u64,
+    /// How many of them the fault was applied to.
+    pub(crate) triggered: u64,
 }
 
 /// The request or delivery that rules are evaluated for.
@@ -51,10 +59,13 @@ impl Faults {
         rules: Vec<FaultRule>,
         clock: ServiceClock,
         stop: watch::Receiver<bool>,
+        changes: Changes,
     ) -> Self {
         let faults = Self {
             rules: Mutex::default(),
+            next_id: AtomicU64::new(1),
             timer: Timer::new(clock, stop),
+            changes,
         };
         rules.into_iter().for_each(|rule| faults.add(rule));
         faults
@@ -62,13 +73,35 @@ impl Faults {
 
     pub(crate) fn add(&self, rule: FaultRule) {
         self.lock().push(ArmedRule {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
             rule: Arc::new(rule),
             count: 0,
+            triggered: 0,
         });
+        self.changes.announce();
+    }
+
+    /// Removes a rule. Returns whether there was one.
+    #[cfg(feature = "console")]
+    pub(crate) fn remove(&self, id: u64) -> bool {
+        let mut rules = self.lock();
+        let count = rules.len();
+        rules.retain(|armed| armed.id != id);
+        let is_removed = rules.len() < count;
+        drop(rules);
+        self.changes.announce();
+        is_removed
     }
 
     pub(crate) fn clear(&self) {
         self.lock().clear();
+        self.changes.announce();
+    }
+
+    /// Returns the rules, in the order of their addition.
+    #[cfg(feature = "console")]
+    pub(crate) fn armed(&self) -> Vec<ArmedRule> {
+        self.lock().clone()
     }
 
     /// Counts a request or delivery in the rules that match it, and returns the triggered ones, in the order of their
@@ -90,6 +123,7 @@ impl Faults {
                 ..
             } = &armed.rule.matcher;
             let is_triggered = requests.contains(&armed.count) && random.chance(*probability);
+            armed.triggered += u64::from(is_triggered);
             is_triggered.then(|| Arc::clone(&armed.rule))
         });
         triggered.collect()

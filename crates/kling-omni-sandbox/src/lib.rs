@@ -11,6 +11,8 @@ mod record;
 mod script;
 
 mod api;
+#[cfg(feature = "console")]
+mod console;
 mod injection;
 mod random;
 mod rate;
@@ -22,6 +24,7 @@ mod secret;
 mod service;
 mod signer;
 mod spec;
+mod start;
 mod task;
 mod uploads;
 mod webhook;
@@ -33,6 +36,8 @@ pub use config::{
     VideoReferenceRoute,
 };
 pub use fault::{Fault, FaultMatcher, FaultRule, FaultTarget, InvalidFault};
-pub use record::{Delivery, DeliveryOutcome, Host, ReceivedRequest, TaskRecord, UploadRecord};
+pub use record::{
+    Delivery, DeliveryOutcome, Host, ReceivedRequest, SentResponse, TaskRecord, UploadRecord,
+};
 pub use sandbox::Sandbox;
 pub use script::{TaskOutcome, TaskScript};

@@ -24,6 +24,11 @@ pub(crate) fn add(headers: &mut HeaderMap, line: &[u8]) {
     }
 }
 
+/// Removes the lines that were added.
+pub(crate) fn remove(headers: &mut HeaderMap) {
+    headers.remove(PLACEHOLDER);
+}
+
 /// A TCP listener whose connections replace placeholders.
 #[derive(Debug)]
 pub(crate) struct RawListener(pub(crate) TcpListener);

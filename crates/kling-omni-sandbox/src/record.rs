@@ -1,18 +1,24 @@
 //! Records of the requests, tasks, uploads and deliveries of a sandbox.
 
-use std::collections::VecDeque;
+mod delivery;
+mod log;
+mod response;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use kling_omni_api::enums::TaskStatus;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use crate::fault::FaultRule;
 use crate::redact;
+pub use delivery::{Delivery, DeliveryOutcome};
+pub(crate) use log::{Changes, Entry, Log};
+pub use response::SentResponse;
+pub(crate) use response::{RecordedBody, ResponseRecorder};
 
 /// One of the hosts of a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,20 +37,35 @@ pub enum Host {
 /// The accessors return the request unchanged. `Debug` shows no key, no URL token and no body.
 #[derive(Clone)]
 pub struct ReceivedRequest {
+    pub(crate) number: u64,
     pub(crate) host: Host,
     pub(crate) received_at: SystemTime,
     pub(crate) request_id: Option<String>,
     pub(crate) operation_id: Option<String>,
+    pub(crate) task_id: Option<String>,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) status: Option<StatusCode>,
+    pub(crate) response: Option<SentResponse>,
     pub(crate) faults: Vec<Arc<FaultRule>>,
 }
 
+impl Entry for ReceivedRequest {
+    fn body_bytes(&self) -> usize {
+        let sent = self.response.as_ref();
+        self.body.len() + sent.map_or(0, |sent| sent.body.len())
+    }
+}
+
 impl ReceivedRequest {
+    /// Returns the number of the request, in the order of arrival at any host, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Returns the host that received the request.
     pub fn host(&self) -> Host {
         self.host
@@ -63,6 +84,11 @@ impl ReceivedRequest {
     /// Returns the `operationId` of the route, or `None` for an unknown route.
     pub fn operation_id(&self) -> Option<&str> {
         self.operation_id.as_deref()
+    }
+
+    /// Returns the id of the task that the request created, reads or downloads.
+    pub fn task_id(&self) -> Option<&str> {
+        self.task_id.as_deref()
     }
 
     /// Returns the method.
@@ -102,6 +128,22 @@ impl ReceivedRequest {
         self.status
     }
 
+    /// Returns the response, as far as it was sent, or `None` before it is started.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().start().await?;
+    /// let response = reqwest::get(format!("{}/v1/ai/nothing", sandbox.base_url())).await?;
+    /// let requests = sandbox.requests();
+    /// let sent = requests[0].response().unwrap();
+    /// assert_eq!(sent.headers()["content-type"], "application/json");
+    /// assert_eq!(sent.body(), &response.bytes().await?);
+    /// # Ok(()) }
+    /// ```
+    pub fn response(&self) -> Option<&SentResponse> {
+        self.response.as_ref()
+    }
+
     /// Returns the faults that were applied.
     pub fn faults(&self) -> impl Iterator<Item = &FaultRule> {
         self.faults.iter().map(Arc::as_ref)
@@ -111,6 +153,7 @@ impl ReceivedRequest {
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceivedRequest")
+            .field("number", &self.number)
             .field("host", &self.host)
             .field("request_id", &self.request_id)
             .field("operation_id", &self.operation_id)
@@ -120,6 +163,7 @@ impl fmt::Debug for ReceivedRequest {
             .field("headers", &self.headers)
             .field("body", &redact::Length(self.body.len()))
             .field("status", &self.status)
+            .field("response", &self.response)
             .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
@@ -244,176 +288,5 @@ impl fmt::Debug for UploadRecord {
             .field("content_type", &self.content_type())
             .field("length", &self.length())
             .finish_non_exhaustive()
-    }
-}
-
-/// The outcome of a webhook delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeliveryOutcome {
-    /// The receiver responded with 2xx.
-    Accepted(StatusCode),
-    /// The receiver responded with another status. Redirects are not followed.
-    Rejected(StatusCode),
-    /// No response arrived, for this reason.
-    Failed(String),
-    /// The delivery was not sent, for this reason.
-    Skipped(String),
-}
-
-/// A webhook delivery of one status change of one task. A fault may send it several times, with the same
-/// [`id`](Self::id).
-///
-/// `Debug` shows neither the body nor the path and query of the URL, which may contain tokens.
-#[derive(Clone)]
-pub struct Delivery {
-    pub(crate) id: String,
-    pub(crate) task_id: String,
-    pub(crate) status: TaskStatus,
-    pub(crate) url: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    pub(crate) outcome: DeliveryOutcome,
-    pub(crate) faults: Vec<Arc<FaultRule>>,
-}
-
-impl Delivery {
-    /// Returns the `webhook-id`.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Returns the id of the task.
-    pub fn task_id(&self) -> &str {
-        &self.task_id
-    }
-
-    /// Returns the status in the delivery.
-    pub fn status(&self) -> &TaskStatus {
-        &self.status
-    }
-
-    /// Returns the `webhook_url` of the request.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Returns the headers, with the signature.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// Returns the body.
-    pub fn body(&self) -> &Bytes {
-        &self.body
-    }
-
-    /// Returns the outcome.
-    pub fn outcome(&self) -> &DeliveryOutcome {
-        &self.outcome
-    }
-
-    /// Returns the faults that were applied.
-    pub fn faults(&self) -> impl Iterator<Item = &FaultRule> {
-        self.faults.iter().map(Arc::as_ref)
-    }
-}
-
-impl fmt::Debug for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
-            .field("id", &self.id)
-            .field("task_id", &self.task_id)
-            .field("status", &self.status)
-            .field("url", &redact::origin(&self.url))
-            .field("body", &redact::Length(self.body.len()))
-            .field("outcome", &self.outcome)
-            .field("faults", &self.faults)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A list of records that evicts its oldest entries at its limit.
-#[derive(Debug)]
-pub(crate) struct Log<T> {
-    limit: usize,
-    entries: Mutex<Entries<T>>,
-    total: watch::Sender<u64>,
-}
-
-#[derive(Debug)]
-struct Entries<T> {
-    evicted: u64,
-    kept: VecDeque<T>,
-}
-
-impl<T: Clone> Log<T> {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            entries: Mutex::new(Entries {
-                evicted: 0,
-                kept: VecDeque::new(),
-            }),
-            total: watch::Sender::new(0),
-        }
-    }
-
-    /// Adds an entry, and returns its number for [`update`](Self::update).
-    pub(crate) fn push(&self, entry: T) -> u64 {
-        let mut entries = self.lock();
-        entries.kept.push_back(entry);
-        let number = entries.evicted + entries.kept.len() as u64 - 1;
-        if entries.kept.len() > self.limit {
-            entries.kept.pop_front();
-            entries.evicted += 1;
-        }
-        drop(entries);
-        self.total.send_modify(|total| *total += 1);
-        number
-    }
-
-    /// Changes an entry, unless it was evicted.
-    pub(crate) fn update(&self, number: u64, change: impl FnOnce(&mut T)) {
-        let mut entries = self.lock();
-        let entry = number
-            .checked_sub(entries.evicted)
-            .and_then(|index| usize::try_from(index).ok())
-            .and_then(|index| entries.kept.get_mut(index));
-        if let Some(entry) = entry {
-            change(entry);
-        }
-    }
-
-    /// Returns the kept entries, oldest first.
-    pub(crate) fn all(&self) -> Vec<T> {
-        self.lock().kept.iter().cloned().collect()
-    }
-
-    /// Waits until `total` entries have been added, including evicted ones.
-    pub(crate) async fn wait_for_total(&self, total: u64) {
-        let mut added = self.total.subscribe();
-        // The wait cannot fail, because this future borrows the sender.
-        let _ = added.wait_for(|added| *added >= total).await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Entries<T>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn log_evicts_its_oldest_entries() {
-        let log = Log::new(2);
-        let numbers: Vec<u64> = [10, 11, 12].map(|entry| log.push(entry)).to_vec();
-        for number in &numbers {
-            log.update(*number, |entry| *entry *= 2);
-        }
-        assert_eq!(numbers, [0, 1, 2]);
-        assert_eq!(log.all(), [22, 24]);
     }
 }

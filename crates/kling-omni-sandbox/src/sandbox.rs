@@ -1,34 +1,19 @@
-//! A running sandbox: its records and controls, its start and its shutdown.
+//! A running sandbox: its records and controls, and its shutdown.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api;
 use crate::builder::SandboxBuilder;
-use crate::clock::ServiceClock;
-use crate::config::{Config, StartError};
 use crate::fault::FaultRule;
-use crate::injection::Faults;
-use crate::random::Random;
-use crate::rate::RateLimits;
-use crate::raw_lines::RawListener;
-use crate::record::{Delivery, Log, ReceivedRequest, TaskRecord, UploadRecord};
-use crate::results::{self, Results};
+use crate::record::{Delivery, ReceivedRequest, TaskRecord, UploadRecord};
 use crate::script::TaskScript;
-use crate::secret::Secret;
 use crate::service::Service;
-use crate::spec::Spec;
-use crate::task::TaskStore;
-use crate::uploads::{self, Uploads};
-use crate::webhook::Webhooks;
+use crate::webhook::sequence;
 
 /// How long a shutdown waits for open connections.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,11 +22,13 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// It runs in the tokio runtime that started it, until it is dropped or [shut down](Self::shutdown).
 pub struct Sandbox {
-    service: Arc<Service>,
-    base_url: String,
-    seed: u64,
-    stop: watch::Sender<bool>,
-    servers: Vec<JoinHandle<()>>,
+    pub(crate) service: Arc<Service>,
+    pub(crate) base_url: String,
+    #[cfg(feature = "console")]
+    pub(crate) console_url: Option<String>,
+    pub(crate) seed: u64,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) servers: Vec<JoinHandle<()>>,
 }
 
 impl Sandbox {
@@ -63,6 +50,12 @@ impl Sandbox {
     /// Returns the base URL of the storage host, which receives uploads, without a trailing slash. It rejects keys.
     pub fn storage_base_url(&self) -> &str {
         self.service.uploads.base_url()
+    }
+
+    /// Returns the URL of the console, if it is [served](SandboxBuilder::console).
+    #[cfg(feature = "console")]
+    pub fn console_url(&self) -> Option<&str> {
+        self.console_url.as_deref()
     }
 
     /// Returns the first accepted API key.
@@ -141,10 +134,33 @@ impl Sandbox {
         self.service.requests.all()
     }
 
+    /// Returns the requests with a [number](ReceivedRequest::number) greater than `number`, in the order of arrival, up to
+    /// the [record limit](SandboxBuilder::record_limit).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = kling_omni_sandbox::Sandbox::builder().start().await?;
+    /// for path in ["/a", "/b", "/c"] {
+    ///     reqwest::get(format!("{}{path}", sandbox.base_url())).await?;
+    /// }
+    /// let requests = sandbox.requests_after(1);
+    /// assert_eq!(requests.iter().map(|request| request.path()).collect::<Vec<_>>(), ["/b", "/c"]);
+    /// # Ok(()) }
+    /// ```
+    pub fn requests_after(&self, number: u64) -> Vec<ReceivedRequest> {
+        self.service.requests.after(number)
+    }
+
     /// Returns the webhook deliveries with an outcome, including skipped ones, up to the
     /// [record limit](SandboxBuilder::record_limit).
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.service.webhooks.deliveries.all()
+    }
+
+    /// Returns the deliveries with a [number](Delivery::number) greater than `number`, up to the
+    /// [record limit](SandboxBuilder::record_limit).
+    pub fn deliveries_after(&self, number: u64) -> Vec<Delivery> {
+        self.service.webhooks.deliveries.after(number)
     }
 
     /// Waits until `count` deliveries since the start have an outcome, and returns [`deliveries`](Self::deliveries).
@@ -173,6 +189,31 @@ impl Sandbox {
         let deliveries = &self.service.webhooks.deliveries;
         deliveries.wait_for_total(count as u64).await;
         deliveries.all()
+    }
+
+    /// Sends a delivery again: with the same id and body, signed at the time it is sent, and with the faults that apply
+    /// then. It is recorded like any other. Returns `false`, and sends nothing, if this sandbox has no such task.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = kling_omni_sandbox::Sandbox::builder().task_time(Duration::ZERO).start().await?;
+    /// # let body = serde_json::json!({"prompt": "a cat", "webhook_url": "http://127.0.0.1:1/hook"});
+    /// # reqwest::Client::new()
+    /// #     .post(format!("{}/v1/ai/video/kling-v3-omni-pro", sandbox.base_url()))
+    /// #     .header("x-freepik-api-key", sandbox.api_key())
+    /// #     .json(&body)
+    /// #     .send()
+    /// #     .await?;
+    /// let deliveries = sandbox.wait_for_deliveries(2).await;
+    /// assert!(sandbox.redeliver(&deliveries[1]));
+    /// let deliveries = sandbox.wait_for_deliveries(3).await;
+    /// assert_eq!(deliveries[2].id(), deliveries[1].id());
+    /// # Ok(()) }
+    /// ```
+    pub fn redeliver(&self, delivery: &Delivery) -> bool {
+        sequence::redeliver(&self.service, delivery)
     }
 
     /// Makes the next `count` tasks fail. They are still charged.
@@ -249,91 +290,4 @@ impl fmt::Debug for Sandbox {
             .field("charges", &self.charges())
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) async fn start(
-    spec: Arc<Spec>,
-    config: Config,
-    secret: Secret,
-    clock: ServiceClock,
-    seed: u64,
-    faults: Vec<FaultRule>,
-) -> Result<Sandbox, StartError> {
-    let (api_listener, base_url) = bind(config.address, config.port).await?;
-    let (result_listener, result_base_url) = bind(config.address, config.result_port).await?;
-    let (storage_listener, storage_base_url) = bind(config.address, config.storage_port).await?;
-
-    let (random, key) = Random::new(seed);
-    let stop = watch::Sender::new(false);
-    let service = Arc::new(Service {
-        rates: RateLimits::new(config.rate_limit, config.rate_window),
-        tasks: TaskStore::default(),
-        results: Results::new(result_base_url, config.result_lifetime, key),
-        uploads: Uploads::new(
-            storage_base_url,
-            config.max_upload_size,
-            config.file_lifetime,
-            key,
-        ),
-        webhooks: Webhooks::new(
-            secret,
-            config.webhook_timeout,
-            config.remote_webhooks,
-            config.record_limit,
-        ),
-        requests: Log::new(config.record_limit),
-        faults: Faults::new(faults, clock.clone(), stop.subscribe()),
-        clock,
-        spec,
-        random,
-        config,
-    });
-    let servers = vec![
-        serve(api_listener, api::router(&service), stop.subscribe()),
-        serve(
-            result_listener,
-            results::host::router(&service),
-            stop.subscribe(),
-        ),
-        serve(
-            storage_listener,
-            uploads::storage::router(&service),
-            stop.subscribe(),
-        ),
-    ];
-    Ok(Sandbox {
-        service,
-        base_url,
-        seed,
-        stop,
-        servers,
-    })
-}
-
-async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, String), StartError> {
-    let address = SocketAddr::new(address, port);
-    let failed = |source| StartError::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    // Clients cannot connect to the unspecified address.
-    let host = match bound.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    let base_url = format!("http://{}", SocketAddr::new(host, bound.port()));
-    Ok((listener, base_url))
-}
-
-fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
-    let stopped = async move {
-        // An error means that the sandbox was dropped.
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    tokio::spawn(async move {
-        let served = axum::serve(RawListener(listener), router).with_graceful_shutdown(stopped);
-        if let Err(error) = served.await {
-            tracing::error!(%error, "sandbox host failed");
-        }
-    })
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 
 use crate::clock::ServiceClock;
@@ -12,7 +14,12 @@ use crate::config::Config;
 use crate::injection::{ActiveFaults, FaultContext, Faults};
 use crate::random::Random;
 use crate::rate::RateLimits;
-use crate::record::{Host, Log, ReceivedRequest, TaskRecord};
+use crate::raw_lines;
+#[cfg(feature = "console")]
+use crate::record::Changes;
+use crate::record::{
+    Host, Log, ReceivedRequest, RecordedBody, ResponseRecorder, SentResponse, TaskRecord,
+};
 use crate::results::Results;
 use crate::spec::Spec;
 use crate::task::{Stage, Task, TaskStore};
@@ -32,6 +39,8 @@ pub(crate) struct Service {
     pub(crate) webhooks: Webhooks,
     pub(crate) requests: Log<ReceivedRequest>,
     pub(crate) faults: Faults,
+    #[cfg(feature = "console")]
+    pub(crate) changes: Changes,
 }
 
 /// The JSON of a task: the body of a webhook, and `data` of a response.
@@ -81,20 +90,23 @@ impl Service {
 
     /// Records a request before its response.
     pub(crate) fn record_request(&self, host: Host, parts: &Parts) -> RecordId {
-        let entry = ReceivedRequest {
+        let number = self.requests.push(|number| ReceivedRequest {
+            number,
             host,
             received_at: self.clock.now(),
             request_id: None,
             operation_id: None,
+            task_id: None,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().map(str::to_owned),
             headers: self.mark_keys(parts.headers.clone()),
             body: Bytes::new(),
             status: None,
+            response: None,
             faults: Vec::new(),
-        };
-        RecordId(self.requests.push(entry))
+        });
+        RecordId(number)
     }
 
     /// Updates the record of a request.
@@ -114,26 +126,50 @@ impl Service {
         self.faults.activate(host, rules)
     }
 
-    /// Completes the record of a request, and sets the `Date` of the response by the sandbox's clock.
-    pub(crate) fn record_response<B>(
-        &self,
+    /// Returns the response to be sent, when its faults let it start. It has the `Date` of the sandbox's clock, and is
+    /// recorded while it is sent.
+    pub(crate) async fn send(
+        self: &Arc<Self>,
         id: RecordId,
         parts: &Parts,
-        response: &mut Response<B>,
-    ) {
+        faults: &ActiveFaults,
+        mut response: Response,
+    ) -> Response {
         let date = httpdate::fmt_http_date(self.clock.now());
         if let Ok(date) = HeaderValue::try_from(date) {
             response.headers_mut().insert(header::DATE, date);
         }
+        faults.add_header_lines(response.headers_mut());
+        let response = self.record_response(id, parts, response);
+        faults.delay().await;
+        response
+    }
+
+    /// Records the head of a response, and returns the response with a body that is recorded.
+    fn record_response(
+        self: &Arc<Self>,
+        id: RecordId,
+        parts: &Parts,
+        response: Response,
+    ) -> Response {
         let status = response.status();
-        self.requests
-            .update(id.0, |entry| entry.status = Some(status));
+        let mut headers = response.headers().clone();
+        raw_lines::remove(&mut headers);
+        let mut is_file = false;
+        self.requests.update(id.0, |entry| {
+            is_file = entry.host == Host::Results && status.is_success();
+            entry.status = Some(status);
+            entry.response = Some(SentResponse::started(headers));
+        });
         tracing::debug!(
             http.request.method = %parts.method,
             url.path = parts.uri.path(),
             http.response.status_code = status.as_u16(),
             "request completed"
         );
+        let recorder = ResponseRecorder::new(self, id, !is_file);
+        let has_body = parts.method != Method::HEAD;
+        response.map(|body| Body::new(RecordedBody::new(body, has_body, recorder)))
     }
 
     /// Marks headers for credentials, and those that contain a key, as sensitive.

@@ -1,6 +1,7 @@
 //! Tasks, whose life cycle is fixed when they are created.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -33,6 +34,9 @@ pub(crate) struct Task {
     pub(crate) request: Value,
     pub(crate) render_spec: RenderSpec,
     pub(crate) created_at: SystemTime,
+    /// The first task with the same operation and request.
+    #[cfg_attr(not(feature = "console"), allow(dead_code))]
+    pub(crate) repeats: Option<NonZeroU64>,
     stages: Vec<Stage>,
     outcome: TaskOutcome,
 }
@@ -158,6 +162,8 @@ pub(crate) struct TaskStore {
 struct StoredTasks {
     in_order: Vec<Arc<Task>>,
     by_id: HashMap<String, Arc<Task>>,
+    /// The first task of each operation and request, by their hash.
+    first_by_request: HashMap<u64, NonZeroU64>,
     scripts: VecDeque<TaskScript>,
 }
 
@@ -169,6 +175,15 @@ impl StoredTasks {
         let unused = candidates.find(|id| !self.by_id.contains_key(id));
         unused.unwrap_or(id)
     }
+
+    /// Returns the first task with the operation and request of the task `number`, which is new.
+    fn repeats(&mut self, new: &NewTask, number: NonZeroU64) -> Option<NonZeroU64> {
+        let mut hasher = DefaultHasher::new();
+        (&new.operation_id, new.request.to_string()).hash(&mut hasher);
+        let first = self.first_by_request.entry(hasher.finish());
+        let first = *first.or_insert(number);
+        (first != number).then_some(first)
+    }
 }
 
 impl TaskStore {
@@ -179,8 +194,10 @@ impl TaskStore {
             .or_else(|| stored.scripts.pop_front())
             .unwrap_or_default();
         let count = stored.in_order.len() as u64;
+        let number = NonZeroU64::MIN.saturating_add(count);
         let task = Arc::new(Task {
-            number: NonZeroU64::MIN.saturating_add(count),
+            number,
+            repeats: stored.repeats(&new, number),
             stages: stages(&script, script.time.unwrap_or(new.total)),
             outcome: script.outcome,
             id: stored.unused(new.id),
@@ -203,6 +220,15 @@ impl TaskStore {
     /// Returns all tasks, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Task>> {
         self.lock().in_order.clone()
+    }
+
+    /// Returns up to `limit` tasks whose number is less than `before`, newest first.
+    #[cfg(feature = "console")]
+    pub(crate) fn latest(&self, before: u64, limit: usize) -> Vec<Arc<Task>> {
+        let count = usize::try_from(before.saturating_sub(1)).unwrap_or(usize::MAX);
+        let stored = self.lock();
+        let tasks = stored.in_order.iter().take(count).rev();
+        tasks.take(limit).cloned().collect()
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
-use crate::record::{Delivery, DeliveryOutcome, Log};
+use crate::record::{Changes, Delivery, DeliveryOutcome, Log};
 use crate::secret::Secret;
 
 /// Sends webhook deliveries, and records them.
@@ -31,6 +31,7 @@ impl Webhooks {
         timeout: Duration,
         allows_remote: bool,
         record_limit: usize,
+        changes: Changes,
     ) -> Self {
         Self {
             secret,
@@ -38,8 +39,15 @@ impl Webhooks {
             allows_remote,
             client: OnceLock::new(),
             jobs: Mutex::default(),
-            deliveries: Log::new(record_limit),
+            deliveries: Log::new(record_limit, changes),
         }
+    }
+
+    /// Runs a job until it ends or [`stop`](Self::stop) is called.
+    fn spawn(&self, job: impl Future<Output = ()> + Send + 'static) {
+        let mut jobs = self.jobs();
+        while jobs.try_join_next().is_some() {}
+        jobs.spawn(job);
     }
 
     /// Drops all pending deliveries.

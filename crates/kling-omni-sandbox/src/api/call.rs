@@ -9,10 +9,12 @@ use serde_json::Value;
 use crate::config::ProblemForm;
 use crate::injection::ActiveFaults;
 use crate::reply;
+use crate::service::RecordId;
 use crate::spec::Schema;
 
 /// A request whose body was read and whose operation is known.
 pub(super) struct Call<'a> {
+    pub(super) record: RecordId,
     pub(super) parts: &'a Parts,
     /// The task id in the path.
     pub(super) task_id: Option<&'a str>,

@@ -73,6 +73,8 @@ pub(super) fn task(
         total: service.config.task_time.mul_f64(factor),
     };
     let task = service.tasks.create(new, script);
+    let id = Some(task.id.clone());
+    service.amend(call.record, |entry| entry.task_id = id);
     sequence::start(service, &task);
     read::respond_with(service, &task, task.first_stage())
 }

@@ -11,9 +11,10 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::body::{Step, Timer, build_body};
+use super::edit::edit_body;
 use crate::clock::unix_seconds;
 use crate::fault::{Fault, FaultRule};
 use crate::rate;
@@ -29,9 +30,6 @@ const SILENT_FAILURE: Duration = Duration::from_secs(3);
 /// The number of chunks of a slow body.
 const CHUNKS: usize = 8;
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// The fields that contain the tasks or the files of a response.
-const DATA: &str = "data";
-const FILES: &str = "files";
 
 /// The faults of one request.
 pub(crate) struct ActiveFaults {
@@ -181,11 +179,19 @@ impl ActiveFaults {
         response
     }
 
-    /// Adds the raw header lines of faults, and waits for their delays.
-    pub(crate) async fn finish(&self, response: &mut Response) {
+    /// Adds the header lines of faults to a response, the last of all its headers.
+    pub(crate) fn add_header_lines(&self, headers: &mut HeaderMap) {
+        for fault in self.faults() {
+            if let Fault::Header(line) = fault {
+                add_line(headers, line);
+            }
+        }
+    }
+
+    /// Waits until the faults let the response start.
+    pub(crate) async fn delay(&self) {
         for fault in self.faults() {
             match fault {
-                Fault::Header(line) => add_line(response.headers_mut(), line),
                 Fault::SlowHeaders(time) => {
                     self.timer.wait(Some(self.timer.clock.now() + *time)).await;
                 }
@@ -264,80 +270,6 @@ impl SendPlan {
             steps.extend([Step::Flush, Step::Close]);
         }
         build_body(timer, steps)
-    }
-}
-
-/// Applies a fault to the tasks or upload slots in a body. Returns `None` if the body has none.
-fn edit_body(
-    results: &Results,
-    uploads: &Uploads,
-    now: u64,
-    fault: &Fault,
-    body: &[u8],
-) -> Option<Bytes> {
-    let mut document: Value = serde_json::from_slice(body).ok()?;
-    if *fault == Fault::HasMore {
-        let list = document.as_object_mut()?;
-        list.insert("has_more".to_owned(), true.into());
-        return serde_json::to_vec(&document).ok().map(Bytes::from);
-    }
-    let has = |name: &&str| document.get(*name).is_some();
-    let wrapper = [DATA, FILES].into_iter().find(has)?;
-    match fault {
-        Fault::Null(field) if field == wrapper => *document.get_mut(wrapper)? = Value::Null,
-        Fault::Missing(field) if field == wrapper => {
-            document.as_object_mut()?.remove(wrapper);
-        }
-        fault => match document.get_mut(wrapper)? {
-            Value::Array(all) if matches!(fault, Fault::HideNewest(_)) => {
-                let Fault::HideNewest(rows) = fault else {
-                    return None;
-                };
-                all.drain(..as_index(*rows).min(all.len()));
-            }
-            Value::Array(all) => {
-                for item in all {
-                    edit_item(results, uploads, now, fault, item);
-                }
-            }
-            task => edit_item(results, uploads, now, fault, task),
-        },
-    }
-    serde_json::to_vec(&document).ok().map(Bytes::from)
-}
-
-fn edit_item(results: &Results, uploads: &Uploads, now: u64, fault: &Fault, item: &mut Value) {
-    let Some(item) = item.as_object_mut() else {
-        return;
-    };
-    let mut sign = |expires| {
-        let urls = item.get_mut("generated").and_then(Value::as_array_mut);
-        for url in urls.into_iter().flatten() {
-            let signed = url.as_str().and_then(|url| results.sign(url, expires));
-            *url = signed.into();
-        }
-    };
-    match fault {
-        Fault::ExpiredUrl => {
-            sign(now);
-            if let Some(url) = uploads.expired_url(item) {
-                item.insert("upload_url".to_owned(), url.into());
-            }
-        }
-        Fault::FreshUrl => sign(now + results.lifetime().as_secs()),
-        Fault::UnknownStatus(name) => {
-            item.insert("status".to_owned(), name.as_str().into());
-        }
-        Fault::Null(field) => {
-            item.insert(field.clone(), Value::Null);
-        }
-        Fault::Missing(field) => {
-            item.remove(field);
-        }
-        Fault::Empty => {
-            item.insert("generated".to_owned(), Value::Array(Vec::new()));
-        }
-        _ => {}
     }
 }
 

@@ -27,6 +27,9 @@ async fn handle(service: &Arc<Service>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let record = service.record_request(Host::Results, &parts);
     let task = task_id(parts.uri.path()).and_then(|id| service.tasks.get(&id));
+    service.amend(record, |entry| {
+        entry.task_id = task.as_ref().map(|task| task.id.clone());
+    });
     let context = FaultContext::Result {
         task: task.as_deref(),
     };
@@ -35,12 +38,10 @@ async fn handle(service: &Arc<Service>, request: Request) -> Response {
         Some(rejection) => rejection,
         None => respond(service, &parts, task.as_deref()).await,
     };
-    let mut response = faults
+    let response = faults
         .mutate_response(&service.results, &service.uploads, response)
         .await;
-    service.record_response(record, &parts, &mut response);
-    faults.finish(&mut response).await;
-    response
+    service.send(record, &parts, &faults, response).await
 }
 
 async fn respond(service: &Service, parts: &Parts, task: Option<&Task>) -> Response {
@@ -64,17 +65,22 @@ async fn respond(service: &Service, parts: &Parts, task: Option<&Task>) -> Respo
             let stored = service.uploads.stored(&slot, now)?;
             Some(ServedFile::uploaded(&slot, stored))
         }),
-        (None, Some(task)) => match results.clip_cache.clip(task).await {
-            Ok(clip) => Some(ServedFile::rendered(clip)),
-            Err(error) => {
-                tracing::error!(task_id = task.id, %error, "cannot render a clip");
-                return html_page(StatusCode::INTERNAL_SERVER_ERROR);
-            }
-        },
+        (None, Some(task)) => return clip_response(service, task, parts).await,
         (None, None) => None,
     };
     match file {
         Some(file) => file.respond(parts).await,
         None => html_page(StatusCode::NOT_FOUND),
+    }
+}
+
+/// Returns the result of a task, or the requested range of it.
+pub(crate) async fn clip_response(service: &Service, task: &Task, parts: &Parts) -> Response {
+    match service.results.clip_cache.clip(task).await {
+        Ok(clip) => ServedFile::rendered(clip).respond(parts).await,
+        Err(error) => {
+            tracing::error!(task_id = task.id, %error, "cannot render a clip");
+            html_page(StatusCode::INTERNAL_SERVER_ERROR)
+        }
     }
 }

@@ -43,12 +43,10 @@ async fn handle(service: &Arc<Service>, request: Request) -> Response {
     if !faults.drops_connection() {
         drain(service, body).await;
     }
-    let mut response = faults
+    let response = faults
         .mutate_response(&service.results, &service.uploads, response)
         .await;
-    service.record_response(record, &parts, &mut response);
-    faults.finish(&mut response).await;
-    response
+    service.send(record, &parts, &faults, response).await
 }
 
 /// Reads the rest of a body, because a client that is still sending may not read the response.

@@ -22,9 +22,29 @@ pub(crate) fn start(service: &Arc<Service>, task: &Arc<Task>) {
         return;
     };
     let sequence = DeliverySequence::new(Arc::clone(service), Arc::clone(task), url);
-    let mut jobs = service.webhooks.jobs();
-    while jobs.try_join_next().is_some() {}
-    jobs.spawn(sequence.run());
+    service.webhooks.spawn(sequence.run());
+}
+
+/// Starts to send a delivery again: with the same id and body, signed at the time it is sent, and with the faults that
+/// apply then. Returns whether its task exists.
+pub(crate) fn redeliver(service: &Arc<Service>, delivery: &Delivery) -> bool {
+    let Some(task) = service.tasks.get(&delivery.task_id) else {
+        return false;
+    };
+    let mut sequence = DeliverySequence::new(Arc::clone(service), task, delivery.url.clone());
+    let again = PendingDelivery {
+        id: delivery.id.clone(),
+        status: delivery.status.clone(),
+        due: service.clock.now(),
+        body: delivery.body.clone(),
+        is_forged: delivery.is_forged,
+        faults: sequence.sender.evaluate_faults(),
+    };
+    service.webhooks.spawn(async move {
+        sequence.dispatch(again).await;
+        sequence.finish().await;
+    });
+    true
 }
 
 /// All deliveries of one task.
@@ -52,6 +72,8 @@ struct PendingDelivery {
     /// When the status changed. Delays count from here.
     due: SystemTime,
     body: Bytes,
+    /// Whether it is signed with a wrong secret.
+    is_forged: bool,
     faults: Vec<Arc<FaultRule>>,
 }
 
@@ -71,6 +93,11 @@ impl DeliverySequence {
             let delivery = self.sender.prepare(at, stage);
             self.dispatch(delivery).await;
         }
+        self.finish().await;
+    }
+
+    /// Sends what waits for a next delivery or for its time.
+    async fn finish(mut self) {
         self.send_reordered().await;
         while self.delayed.join_next().await.is_some() {}
     }
@@ -80,8 +107,9 @@ impl DeliverySequence {
         if delivery.has(&Fault::Lost) {
             let reason = "lost by a fault".to_owned();
             let headers = self.sender.sign(&delivery);
+            let now = self.sender.service.clock.now();
             self.sender
-                .record(delivery, headers, DeliveryOutcome::Skipped(reason));
+                .record(delivery, headers, now, DeliveryOutcome::Skipped(reason));
             return;
         }
         if delivery.has(&Fault::Forged) {
@@ -126,26 +154,34 @@ impl DeliverySequence {
 impl DeliverySender {
     fn prepare(&self, due: SystemTime, stage: &Stage) -> PendingDelivery {
         let service = &self.service;
-        let context = FaultContext::Webhook { task: &self.task };
         PendingDelivery {
             id: format!("msg_{}", service.random.request_id()),
             status: stage.status.clone(),
             due,
             body: json_bytes(&service.view(&self.task, stage)),
-            faults: service.faults.evaluate(&service.random, &context),
+            is_forged: false,
+            faults: self.evaluate_faults(),
         }
+    }
+
+    fn evaluate_faults(&self) -> Vec<Arc<FaultRule>> {
+        let context = FaultContext::Webhook { task: &self.task };
+        self.service.faults.evaluate(&self.service.random, &context)
     }
 
     /// Returns the headers of a delivery that is sent now.
     fn sign(&self, delivery: &PendingDelivery) -> HeaderMap {
         let configured = &self.service.webhooks.secret;
+        let now = self.service.clock.now();
+        let sign =
+            |secrets: &[&Secret]| secret::headers(secrets, &delivery.id, now, &delivery.body);
+        if delivery.is_forged {
+            return sign(&[&configured.wrong()]);
+        }
         let rotated = delivery.faults().find_map(|fault| match fault {
             Fault::Rotated { secret, both } => Some((Secret::parse(secret)?, *both)),
             _ => None,
         });
-        let now = self.service.clock.now();
-        let sign =
-            |secrets: &[&Secret]| secret::headers(secrets, &delivery.id, now, &delivery.body);
         match &rotated {
             None => sign(&[configured]),
             Some((new, true)) => sign(&[configured, new]),
@@ -177,12 +213,10 @@ impl DeliverySender {
             status: TaskStatus::Failed,
             due: genuine.due,
             body: json_bytes(&failed),
+            is_forged: true,
             faults: genuine.faults.clone(),
         };
-        let wrong = service.webhooks.secret.wrong();
-        let now = service.clock.now();
-        let headers = secret::headers(&[&wrong], &delivery.id, now, &delivery.body);
-        self.deliver(&delivery, headers).await;
+        self.deliver(&delivery, self.sign(&delivery)).await;
     }
 
     /// Sends a delivery again, unchanged, with the fault `replay`.
@@ -198,14 +232,28 @@ impl DeliverySender {
     }
 
     async fn deliver(&self, delivery: &PendingDelivery, headers: HeaderMap) {
-        let webhooks = &self.service.webhooks;
+        let (webhooks, sent_at) = (&self.service.webhooks, self.service.clock.now());
         let sent = webhooks.send(&self.url, headers.clone(), delivery.body.clone());
         let outcome = sent.await;
-        self.record(delivery.clone(), headers, outcome);
+        self.record(delivery.clone(), headers, sent_at, outcome);
     }
 
-    fn record(&self, delivery: PendingDelivery, headers: HeaderMap, outcome: DeliveryOutcome) {
-        let delivery = Delivery {
+    fn record(
+        &self,
+        delivery: PendingDelivery,
+        headers: HeaderMap,
+        sent_at: SystemTime,
+        outcome: DeliveryOutcome,
+    ) {
+        tracing::debug!(
+            task_id = self.task.id,
+            delivery_id = delivery.id,
+            ?outcome,
+            "webhook sent"
+        );
+        let ended_at = self.service.clock.now();
+        self.service.webhooks.deliveries.push(|number| Delivery {
+            number,
             id: delivery.id,
             task_id: self.task.id.clone(),
             status: delivery.status,
@@ -213,15 +261,11 @@ impl DeliverySender {
             headers,
             body: delivery.body,
             outcome,
+            sent_at,
+            ended_at,
+            is_forged: delivery.is_forged,
             faults: delivery.faults,
-        };
-        tracing::debug!(
-            task_id = delivery.task_id,
-            delivery_id = delivery.id,
-            outcome = ?delivery.outcome,
-            "webhook sent"
-        );
-        self.service.webhooks.deliveries.push(delivery);
+        });
     }
 }
 

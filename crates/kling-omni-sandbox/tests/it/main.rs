@@ -3,6 +3,8 @@
 mod harness;
 mod raw;
 
+#[cfg(feature = "console")]
+mod console;
 mod create;
 mod fault_responses;
 mod fault_tasks;
