@@ -1,15 +1,14 @@
 //! `sandbox`: runs the sandbox, a local stand-in for the service.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::hash::Hash;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::Args;
 use kling_omni::{Host, printable};
 use kling_omni_sandbox::{
-    DEFAULT_WEBHOOK_SECRET, Delivery, DeliveryOutcome, FaultRule, Sandbox, SandboxBuilder,
-    StartError,
+    DEFAULT_WEBHOOK_SECRET, Delivery, DeliveryOutcome, FaultRule, ReceivedRequest, Sandbox,
+    SandboxBuilder, StartError,
 };
 use serde::Serialize;
 
@@ -23,8 +22,6 @@ use crate::{duration, report};
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 /// The interval at which new records of the sandbox are printed.
 const PRINT_INTERVAL: Duration = Duration::from_millis(100);
-/// How many requests, and how many deliveries, the sandbox keeps until they are printed.
-const RECORD_LIMIT: usize = 1000;
 
 #[derive(Args, Debug)]
 #[command(after_help = format!("{DIRECTIVES}\n\n{GRAMMAR}"))]
@@ -40,6 +37,14 @@ pub(crate) struct SandboxArgs {
     /// Port of the storage host for uploads; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     storage_port: u16,
+
+    /// Port of the console, a web page on this machine that shows what a program did; 0 chooses a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    console_port: u16,
+
+    /// Do not serve the console
+    #[arg(long, conflicts_with = "console_port")]
+    no_console: bool,
 
     /// Approximate duration of a task
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "5s")]
@@ -102,6 +107,8 @@ enum SandboxEvent<'a> {
         base_url: &'a str,
         result_base_url: &'a str,
         storage_base_url: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        console_url: Option<&'a str>,
         api_key: &'a str,
         webhook_secret: &'a str,
         seed: u64,
@@ -168,12 +175,15 @@ impl SandboxArgs {
             .list_delay(self.list_delay)
             .result_lifetime(self.result_lifetime)
             .webhook_secret(self.webhook_secret)
-            .remote_webhooks(self.remote_webhooks)
-            .record_limit(RECORD_LIMIT);
+            .remote_webhooks(self.remote_webhooks);
         let builder = builder.account_per_key(self.account_per_key);
         let builder = match self.api_keys.is_empty() {
             true => builder,
             false => builder.api_keys(self.api_keys),
+        };
+        let builder = match self.no_console {
+            true => builder,
+            false => builder.console(self.console_port),
         };
         let builder = self.faults.add_to(builder);
         match self.seed {
@@ -201,14 +211,20 @@ fn print_started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
             base_url: sandbox.base_url(),
             result_base_url: sandbox.result_base_url(),
             storage_base_url: sandbox.storage_base_url(),
+            console_url: sandbox.console_url(),
             api_key: sandbox.api_key(),
             webhook_secret: sandbox.webhook_secret(),
             seed: sandbox.seed(),
         });
     }
     let (url, key) = (sandbox.base_url(), sandbox.api_key());
+    let console = match sandbox.console_url() {
+        Some(url) => format!("  console         {url}\n"),
+        None => String::new(),
+    };
     report::line(format_args!(
-        "The sandbox is listening until Ctrl-C.\n\n  \
+        "The sandbox is listening until Ctrl-C.\n\n\
+         {console}  \
          base URL        {url}\n  \
          API key         {key}\n  \
          results         {}\n  \
@@ -229,67 +245,80 @@ fn print_started(sandbox: &Sandbox, json: bool) -> Result<(), Failure> {
 /// Prints the new records of a sandbox.
 struct RecordPrinter {
     json: bool,
-    requests: PrintedKeys<SystemTime>,
-    deliveries: PrintedKeys<(String, usize)>,
+    /// All requests up to this number are printed.
+    printed_up_to: u64,
+    /// The printed requests after an earlier one without a response.
+    printed: BTreeSet<u64>,
+    /// All deliveries up to this number are printed.
+    delivered_up_to: u64,
 }
 
 impl RecordPrinter {
     fn new(json: bool) -> Self {
         Self {
             json,
-            requests: PrintedKeys::default(),
-            deliveries: PrintedKeys::default(),
+            printed_up_to: 0,
+            printed: BTreeSet::new(),
+            delivered_up_to: 0,
         }
     }
 
     /// Prints the records since the last call.
     fn print_new(&mut self, sandbox: &Sandbox) -> Result<(), Failure> {
-        let requests = sandbox.requests();
-        let answered = requests.iter().filter_map(|request| {
-            let status = request.status()?.as_u16();
-            Some((request, status))
-        });
-        // Requests to the other hosts have no id, so the time of arrival, in nanoseconds, is the key.
-        for (request, status) in self
-            .requests
-            .filter_new(answered, |(request, _)| request.received_at())
-        {
-            let (method, path) = (request.method().as_str(), request.path());
-            let faults = texts(request.faults());
-            let text = format!(
-                "{method} {} {status}{}",
-                printable(path),
-                fault_note(&faults)
-            );
-            let event = SandboxEvent::Request {
-                method,
-                path,
-                http_status: status,
-                faults,
-            };
-            self.print(&event, text)?;
+        let requests = sandbox.requests_after(self.printed_up_to);
+        for request in &requests {
+            if let Some(status) = request.status()
+                && self.printed.insert(request.number())
+            {
+                self.print_request(request, status.as_u16())?;
+            }
         }
-        let deliveries = sandbox.deliveries();
-        let numbered = number_by_id(&deliveries);
-        for (delivery, _) in self.deliveries.filter_new(numbered, |(delivery, number)| {
-            (delivery.id().to_owned(), *number)
-        }) {
-            let (status, outcome) = (delivery.status().as_str(), outcome_text(delivery.outcome()));
-            let faults = texts(delivery.faults());
-            let text = format!(
-                "webhook for task {}, {status}: {outcome}{}",
-                printable(delivery.task_id()),
-                fault_note(&faults)
-            );
-            let event = SandboxEvent::Delivery {
-                task_id: delivery.task_id(),
-                status,
-                outcome: &outcome,
-                faults,
-            };
-            self.print(&event, text)?;
+        let answered = requests
+            .iter()
+            .take_while(|request| request.status().is_some());
+        if let Some(last) = answered.last() {
+            self.printed_up_to = last.number();
+            self.printed = self.printed.split_off(&(last.number() + 1));
+        }
+        for delivery in sandbox.deliveries_after(self.delivered_up_to) {
+            self.delivered_up_to = delivery.number();
+            self.print_delivery(&delivery)?;
         }
         Ok(())
+    }
+
+    fn print_request(&self, request: &ReceivedRequest, http_status: u16) -> Result<(), Failure> {
+        let (method, path) = (request.method().as_str(), request.path());
+        let faults = texts(request.faults());
+        let text = format!(
+            "{method} {} {http_status}{}",
+            printable(path),
+            fault_note(&faults)
+        );
+        let event = SandboxEvent::Request {
+            method,
+            path,
+            http_status,
+            faults,
+        };
+        self.print(&event, text)
+    }
+
+    fn print_delivery(&self, delivery: &Delivery) -> Result<(), Failure> {
+        let (status, outcome) = (delivery.status().as_str(), outcome_text(delivery.outcome()));
+        let faults = texts(delivery.faults());
+        let text = format!(
+            "webhook for task {}, {status}: {outcome}{}",
+            printable(delivery.task_id()),
+            fault_note(&faults)
+        );
+        let event = SandboxEvent::Delivery {
+            task_id: delivery.task_id(),
+            status,
+            outcome: &outcome,
+            faults,
+        };
+        self.print(&event, text)
     }
 
     fn print(&self, event: &SandboxEvent<'_>, text: impl Display) -> Result<(), Failure> {
@@ -299,16 +328,6 @@ impl RecordPrinter {
             report::line(text)
         }
     }
-}
-
-/// Numbers the deliveries that have the same id: a fault may repeat one.
-fn number_by_id(deliveries: &[Delivery]) -> impl Iterator<Item = (&Delivery, usize)> {
-    let mut counts = HashMap::new();
-    deliveries.iter().map(move |delivery| {
-        let count = counts.entry(delivery.id()).or_insert(0);
-        *count += 1;
-        (delivery, *count)
-    })
 }
 
 fn texts<'a>(rules: impl Iterator<Item = &'a FaultRule>) -> Vec<String> {
@@ -330,48 +349,5 @@ fn outcome_text(outcome: &DeliveryOutcome) -> String {
         DeliveryOutcome::Failed(reason) => format!("not delivered, {reason}"),
         DeliveryOutcome::Skipped(reason) => format!("not sent, {reason}"),
         _ => "unknown outcome".to_owned(),
-    }
-}
-
-/// The keys of the printed entries that the sandbox still keeps.
-struct PrintedKeys<K>(HashSet<K>);
-
-impl<K: Eq + Hash> PrintedKeys<K> {
-    /// Returns the entries that were not in the last call.
-    fn filter_new<T>(&mut self, entries: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
-        let before = std::mem::take(&mut self.0);
-        entries
-            .filter(|entry| {
-                let key = key(entry);
-                let new = !before.contains(&key);
-                self.0.insert(key);
-                new
-            })
-            .collect()
-    }
-}
-
-impl<K> Default for PrintedKeys<K> {
-    fn default() -> Self {
-        Self(HashSet::new())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn printed_keys_return_each_entry_once() {
-        let mut printed = PrintedKeys::default();
-        for (entries, new) in [
-            (&[1, 3][..], &[1, 3][..]),
-            (&[1, 2, 3], &[2]),
-            (&[2, 3, 4], &[4]),
-            (&[2, 3, 4], &[]),
-        ] {
-            let found = printed.filter_new(entries.iter().copied(), |entry| *entry);
-            assert_eq!(found, new);
-        }
     }
 }
