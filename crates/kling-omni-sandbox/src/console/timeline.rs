@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::Console;
 use super::shown::{self, status_class, thousandths};
 use crate::record::Host;
-use crate::task::Task;
+use crate::task::{Stage, Task};
 
 /// How many marks of each kind a bar has at most.
 const MARKS: usize = 100;
@@ -111,10 +111,7 @@ fn shown_span(task: &Task) -> Duration {
 }
 
 /// Returns the statuses that the task has had, with the times at which they began.
-pub(super) fn reached<'a>(
-    task: &'a Task,
-    now: SystemTime,
-) -> impl Iterator<Item = (SystemTime, &'a crate::task::Stage)> {
+pub(super) fn reached(task: &Task, now: SystemTime) -> impl Iterator<Item = (SystemTime, &Stage)> {
     let first = std::iter::once((task.created_at, task.first_stage()));
     first.chain(task.changes().filter(move |(at, _)| *at <= now))
 }

@@ -76,7 +76,8 @@ async fn used_up_faults_are_shown_as_such() {
 #[tokio::test]
 async fn wrong_forms_are_rejected() {
     let console = ConsoleBench::start().await;
-    let cases: [(&str, &[(&str, &str)], &str); 8] = [
+    type Fields = [(&'static str, &'static str)];
+    let cases: [(&str, &Fields, &str); 8] = [
         (
             "/faults/arm",
             &[("rule", "create:dorp")],
