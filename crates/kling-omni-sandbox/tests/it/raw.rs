@@ -1,5 +1,6 @@
 //! Reads raw responses, for what an HTTP client hides.
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -83,5 +84,20 @@ impl Raw {
             body.replace(id, "ID")
         };
         format!("{status} {kind} {}: {}", self.share(), body.trim_end())
+    }
+}
+
+/// Sorts the fields of the JSON in a summary. The sandbox edits JSON with a library that keeps their order or not, by a feature
+/// that another package may enable.
+pub fn sorted(summary: &str) -> String {
+    let Some((start, body)) = summary.split_once(": ") else {
+        return summary.to_owned();
+    };
+    match serde_json::from_str::<Value>(body) {
+        Ok(mut body) => {
+            body.sort_all_objects();
+            format!("{start}: {body}")
+        }
+        Err(_) => summary.to_owned(),
     }
 }

@@ -36,7 +36,8 @@ async fn on_slot_requests_have_a_response() {
         let response = response.json();
         let slot = response.pointer("/files/0");
         let names = slot.and_then(Value::as_object).into_iter().flatten();
-        let names: Vec<_> = names.map(|(name, _)| name.as_str()).collect();
+        let mut names: Vec<_> = names.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
         assert_eq!(names.join(" "), fields, "{text}");
         assert_eq!(bench.sandbox.charges(), 0);
     }
