@@ -9,6 +9,7 @@ mod cost;
 mod digest;
 mod error;
 mod failpoint;
+mod holder;
 pub mod ledger;
 pub mod manifest;
 mod metrics;

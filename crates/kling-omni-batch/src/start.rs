@@ -10,6 +10,7 @@ use crate::attempt_store::KnownStore;
 use crate::batches::Batches;
 use crate::conductor::{Conductor, RunContext};
 use crate::error::{BatchError, BatchResult};
+use crate::holder::holder_of;
 use crate::ledger::{AccountId, Batch, Lease, Ledger};
 use crate::policy::Policy;
 use crate::results::ResultsFile;
@@ -104,7 +105,7 @@ impl Batches {
         dispatch: Dispatch,
     ) -> BatchResult<BatchRun> {
         let ledger = &self.ledger;
-        let holder = format!("process {}, batch {}", std::process::id(), batch.name);
+        let holder = holder_of(&format!("batch {}", batch.name));
         let wait = match dispatch {
             Dispatch::Run => options.lease_wait,
             // A worker looks again by itself.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use crate::error::{BatchError, BatchResult};
+use crate::holder::holder_of;
 use crate::ledger::sql::mark::{self, Mark, Target};
 use crate::ledger::sql::tables::TABLES;
 use crate::ledger::sql::{Loss, SqlDatabase, SqlFailure, SqlSession, values};
@@ -36,7 +37,7 @@ where
     T: SqlDatabase + Clone,
 {
     let location = target.location();
-    let holder = format!("process {}, move to {location}", std::process::id());
+    let holder = holder_of(&format!("move to {location}"));
     // Keeps all other processes from a source in SQLite until the end of the move.
     let _hold = source.begin_run(&holder).await?;
     let plan = Plan::begin(source, target, location).await?;
