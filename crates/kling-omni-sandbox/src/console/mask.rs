@@ -121,18 +121,17 @@ impl Mask {
     /// Masks a body. JSON is indented, and text in another encoding is shown with escapes.
     pub(super) fn body(&self, body: &[u8]) -> ShownBody {
         let json = serde_json::from_slice(body).ok();
-        let (text, mut note) = match json {
+        let (mut text, mut note) = match json {
             Some(Value::Object(_) | Value::Array(_)) => {
                 let mut value = json.unwrap_or_default();
                 self.mask_value(&mut value);
-                (format!("{value:#}"), "indented".to_owned())
+                (visible_json(&format!("{value:#}")), "indented".to_owned())
             }
             _ if std::str::from_utf8(body).is_err() => {
-                (self.masked(&lossy(body)), "not UTF-8".to_owned())
+                (visible(&self.masked(&lossy(body))), "not UTF-8".to_owned())
             }
-            _ => (self.masked(&lossy(body)), String::new()),
+            _ => (visible(&self.masked(&lossy(body))), String::new()),
         };
-        let mut text = visible(&text);
         if text.len() > BODY_LIMIT {
             let is_boundary = |end: &usize| text.is_char_boundary(*end);
             let end = (0..=BODY_LIMIT).rev().find(is_boundary);
@@ -211,20 +210,37 @@ fn lossy(bytes: &[u8]) -> String {
     text
 }
 
-/// Escapes characters that cannot be seen, or change the direction of what follows, as in `\u{202e}`. Line feeds and tabs
-/// remain.
+/// Returns whether a character cannot be seen, or changes the direction of what follows.
+fn is_hidden(c: char) -> bool {
+    let formats = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    formats || (c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// Escapes hidden characters, as in `\u{202e}`.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        let is_hidden = matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        match c {
-            '\n' | '\t' => shown.push(c),
-            c if c.is_control() || is_hidden => {
-                let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        if is_hidden(c) {
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Escapes hidden characters in JSON, as in `\u202e`.
+fn visible_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
             }
-            c => shown.push(c),
+        } else {
+            shown.push(c);
         }
     }
     shown
@@ -272,8 +288,13 @@ mod tests {
 
     #[test]
     fn bodies_are_masked() {
-        let cases: [(&[u8], &str, &str); 6] = [
+        let cases: [(&[u8], &str, &str); 7] = [
             (b"", "", ""),
+            (
+                "[\"a\u{202e}\u{e0041}\u{7f}\"]".as_bytes(),
+                "[\n  \"a\\u202e\\udb40\\udc41\\u007f\"\n]",
+                "indented",
+            ),
             (
                 br#"{"k3y":[1,{"b":"k3\u0079"}],"password":"x","u":"http:\/\/h\/?t=1234567"}"#,
                 "{\n  \"u\": \"http://h/?t=…\",\n  \"password\": \"…\",\n  \"…\": [\n    1,\n    {\n      \"b\": \"…\"\n    }\n  ]\n}",

@@ -1,6 +1,8 @@
 //! The console: its pages, their streams, its buttons and its guard, over HTTP.
 
 mod actions;
+#[cfg(unix)]
+mod browser;
 mod guard;
 mod live;
 mod pages;

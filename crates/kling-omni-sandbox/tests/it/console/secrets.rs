@@ -118,7 +118,7 @@ async fn keys_and_tokens_are_masked_everywhere() {
 }
 
 /// Texts that would be markup, script or a hidden change of direction if they were not escaped.
-const NASTY: [&str; 13] = [
+pub const NASTY: [&str; 13] = [
     "</script><script>alert(1)</script>",
     "\" onerror=\"alert(1)",
     "' onmouseover='alert(1)",
@@ -213,7 +213,7 @@ async fn texts_of_the_program_are_never_markup() {
     }
     let page = console.page("/tasks/1").await;
     assert!(
-        page.contains("{{7*7}}") && page.contains("\\u{202e}gpj.exe"),
+        page.contains("{{7*7}}") && page.contains("\\u202egpj.exe"),
         "{page}"
     );
 }
