@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::engine::create::CreateOutcome;
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::clock::BootTime;
 use crate::context::Context;
 use crate::engine::attribution::Attribution;

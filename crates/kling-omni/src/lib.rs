@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
-mod blocking;
+mod blocking_thread;
 pub mod client;
 pub mod clock;
 mod context;

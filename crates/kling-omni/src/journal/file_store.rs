@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::digest;
 use crate::engine::error::{Charged, Error, ErrorKind};
 use crate::engine::folder;

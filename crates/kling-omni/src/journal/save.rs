@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::engine::download::destination::{Destination, Place};
 use crate::engine::download::{Save, Saved};
 use crate::engine::error::Result;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use media_probe::{Format, MediaInfo};
 use url::Url;
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::media::MediaSource;
 use crate::media_field::MediaField;
 use crate::preflight::remote::RemoteInspector;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 #[cfg(feature = "object-store")]
 use crate::engine::download::object::Object;
 use crate::engine::download::sidecar::Sidecar;

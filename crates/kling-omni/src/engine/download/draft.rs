@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::engine::download::destination::{Destination, Place};
 use crate::engine::download::errors;
 #[cfg(feature = "object-store")]

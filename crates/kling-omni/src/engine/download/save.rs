@@ -15,7 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::digest::hex;
 use crate::engine::download::destination::{Destination, Place};
 use crate::engine::download::draft::{self, Draft};

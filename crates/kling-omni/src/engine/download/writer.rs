@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::digest::hex;
 #[cfg(feature = "object-store")]
 use crate::engine::download::object::ObjectUpload;

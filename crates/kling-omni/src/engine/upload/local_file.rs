@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
-use crate::blocking::run_blocking;
+use crate::blocking_thread::run_blocking;
 use crate::engine::error::{Error, ErrorKind, Result};
 use crate::engine::upload::source::{FileSource, SourceContent};
 
