@@ -7,6 +7,7 @@ mod h264;
 mod mp4;
 mod picture;
 mod scene;
+mod sound;
 mod text;
 
 #[cfg(test)]
@@ -58,6 +59,18 @@ impl FrameSize {
         size.is_drawable().then_some(size)
     }
 
+    /// The size with these sides in pixels.
+    ///
+    /// `None` if a side is not a multiple of 16, or is too small for a card or too large for a decoder.
+    pub fn from_pixels(width: u16, height: u16) -> Option<Self> {
+        let size = Self {
+            mbs_wide: width / 16,
+            mbs_high: height / 16,
+        };
+        let is_exact = (size.width(), size.height()) == (width, height);
+        (is_exact && size.is_drawable()).then_some(size)
+    }
+
     fn is_drawable(self) -> bool {
         (scene::MIN_WIDTH..=MAX_SIDE).contains(&self.mbs_wide)
             && (scene::MIN_HEIGHT..=MAX_SIDE).contains(&self.mbs_high)
@@ -91,6 +104,7 @@ pub struct TestCard {
     text: String,
     size: FrameSize,
     seconds: u32,
+    has_sound: bool,
 }
 
 impl TestCard {
@@ -103,6 +117,7 @@ impl TestCard {
             text: String::new(),
             size: FrameSize::WIDESCREEN,
             seconds: 5,
+            has_sound: false,
         }
     }
 
@@ -141,6 +156,13 @@ impl TestCard {
         self
     }
 
+    /// Adds an audio track, which is silent. Default: false.
+    #[must_use]
+    pub fn sound(mut self, sound: bool) -> Self {
+        self.has_sound = sound;
+        self
+    }
+
     /// Renders a complete MP4 file. The same card always renders to the same bytes.
     pub fn render(&self) -> Vec<u8> {
         let mut scene = Scene::new(self);
@@ -148,6 +170,6 @@ impl TestCard {
         let samples: Vec<Vec<u8>> = (0..self.seconds * FRAME_RATE)
             .map(|frame| encoder.encode(scene.frame(frame), frame % KEYFRAME_INTERVAL == 0))
             .collect();
-        mp4::mux(self.size, self.seconds, &samples)
+        mp4::mux(self.size, self.seconds, self.has_sound, &samples)
     }
 }

@@ -1,6 +1,6 @@
-//! MP4 muxing: one AVC track, with `moov` before `mdat`.
+//! MP4 muxing: one AVC track, and a silent audio track on request, with `moov` before `mdat`.
 
-use super::{FRAME_RATE, FrameSize, KEYFRAME_INTERVAL, h264};
+use super::{FRAME_RATE, FrameSize, KEYFRAME_INTERVAL, h264, sound};
 use mp4_atom::{
     Avc1, Avcc, Codec, Colr, Dinf, Dref, DrefEntry, Encode, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf,
     Moov, Mvhd, Pasp, Result, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts,
@@ -10,18 +10,19 @@ use mp4_atom::{
 /// Ticks per second, for the movie and the track. A frame is an integral number of ticks.
 const TIMESCALE: u32 = FRAME_RATE * 1000;
 const TRACK_ID: u32 = 1;
+const SOUND_TRACK_ID: u32 = 2;
 /// A chunk is one second of video.
 const CHUNK_SAMPLES: usize = FRAME_RATE as usize;
 /// NAL unit lengths and the `mdat` header are 4-byte fields.
 const LENGTH: usize = 4;
 
 /// Muxes a video of `seconds` seconds whose samples are one slice NAL unit each.
-pub(super) fn mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn mux(size: FrameSize, seconds: u32, has_sound: bool, samples: &[Vec<u8>]) -> Vec<u8> {
     // No field of these boxes can overflow, and writing to a Vec cannot fail.
-    try_mux(size, seconds, samples).expect("every box of a video can be written")
+    try_mux(size, seconds, has_sound, samples).expect("every box of a video can be written")
 }
 
-fn try_mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Result<Vec<u8>> {
+fn try_mux(size: FrameSize, seconds: u32, has_sound: bool, samples: &[Vec<u8>]) -> Result<Vec<u8>> {
     let sizes: Vec<u32> = samples
         .iter()
         .map(|nal| (LENGTH + nal.len()) as u32)
@@ -38,11 +39,16 @@ fn try_mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Result<Vec<u8>
 
     // Chunk offsets depend on the size of their own box, which their values do not change.
     let mut header = Vec::new();
-    moov(size, seconds, &sizes, 0)?.encode(&mut header)?;
+    moov(size, seconds, has_sound, &sizes, 0)?.encode(&mut header)?;
     let media_start = file.len() + header.len() + 2 * LENGTH;
-    moov(size, seconds, &sizes, media_start as u32)?.encode(&mut file)?;
+    moov(size, seconds, has_sound, &sizes, media_start as u32)?.encode(&mut file)?;
 
-    let media_size: u32 = sizes.iter().sum();
+    let sound = if has_sound {
+        sound::media(seconds)
+    } else {
+        Vec::new()
+    };
+    let media_size = sizes.iter().sum::<u32>() + sound.len() as u32;
     file.reserve_exact(2 * LENGTH + media_size as usize);
     file.extend((2 * LENGTH as u32 + media_size).to_be_bytes());
     file.extend(b"mdat");
@@ -50,55 +56,69 @@ fn try_mux(size: FrameSize, seconds: u32, samples: &[Vec<u8>]) -> Result<Vec<u8>
         file.extend((nal.len() as u32).to_be_bytes());
         file.extend_from_slice(nal);
     }
+    file.extend(sound);
     Ok(file)
 }
 
-fn moov(size: FrameSize, seconds: u32, sizes: &[u32], media_start: u32) -> Result<Moov> {
+fn moov(
+    size: FrameSize,
+    seconds: u32,
+    has_sound: bool,
+    sizes: &[u32],
+    media_start: u32,
+) -> Result<Moov> {
     let duration = u64::from(seconds) * u64::from(TIMESCALE);
+    let sound_start = media_start + sizes.iter().sum::<u32>();
+    let sound = has_sound.then(|| sound::track(SOUND_TRACK_ID, duration, seconds, sound_start));
+    let picture = picture_track(size, duration, sizes, media_start)?;
     Ok(Moov {
         mvhd: Mvhd {
             timescale: TIMESCALE,
             duration,
             rate: 1.into(),
             volume: 1.into(),
-            next_track_id: TRACK_ID + 1,
+            next_track_id: TRACK_ID + 1 + u32::from(has_sound),
             ..Mvhd::default()
         },
-        trak: vec![Trak {
-            tkhd: Tkhd {
-                track_id: TRACK_ID,
-                duration,
-                enabled: true,
-                in_movie: true,
-                width: size.width().into(),
-                height: size.height().into(),
-                ..Tkhd::default()
-            },
-            mdia: Mdia {
-                mdhd: Mdhd {
-                    timescale: TIMESCALE,
-                    duration,
-                    language: "und".into(),
-                    ..Mdhd::default()
-                },
-                hdlr: Hdlr {
-                    handler: FourCC::new(b"vide"),
-                    name: "VideoHandler".into(),
-                },
-                minf: Minf {
-                    vmhd: Some(Vmhd::default()),
-                    dinf: Dinf {
-                        dref: Dref {
-                            entries: vec![DrefEntry::Url(Url::default())],
-                        },
-                    },
-                    stbl: stbl(size, sizes, media_start)?,
-                    ..Minf::default()
-                },
-            },
-            ..Trak::default()
-        }],
+        trak: [picture].into_iter().chain(sound).collect(),
         ..Moov::default()
+    })
+}
+
+fn picture_track(size: FrameSize, duration: u64, sizes: &[u32], media_start: u32) -> Result<Trak> {
+    Ok(Trak {
+        tkhd: Tkhd {
+            track_id: TRACK_ID,
+            duration,
+            enabled: true,
+            in_movie: true,
+            width: size.width().into(),
+            height: size.height().into(),
+            ..Tkhd::default()
+        },
+        mdia: Mdia {
+            mdhd: Mdhd {
+                timescale: TIMESCALE,
+                duration,
+                language: "und".into(),
+                ..Mdhd::default()
+            },
+            hdlr: Hdlr {
+                handler: FourCC::new(b"vide"),
+                name: "VideoHandler".into(),
+            },
+            minf: Minf {
+                vmhd: Some(Vmhd::default()),
+                dinf: Dinf {
+                    dref: Dref {
+                        entries: vec![DrefEntry::Url(Url::default())],
+                    },
+                },
+                stbl: stbl(size, sizes, media_start)?,
+                ..Minf::default()
+            },
+        },
+        ..Trak::default()
     })
 }
 

@@ -35,6 +35,46 @@ fn rendered_video_has_the_requested_properties() {
 }
 
 #[test]
+fn sound_is_a_second_track_of_the_same_length() {
+    for seconds in [1, 5, MAX_SECONDS] {
+        let file = TestCard::new("a probe")
+            .seconds(seconds)
+            .sound(true)
+            .render();
+        let info = probe_bytes(&file);
+        assert!(info.problems.is_empty(), "{info:?}");
+        assert_eq!(info.has_audio, Some(true), "{seconds} s");
+        let duration = Some(Duration::from_secs(seconds.into()));
+        assert_eq!(info.duration, duration);
+        assert_eq!(info.video.and_then(|video| video.duration), duration);
+        let mut completeness = Completeness::new();
+        assert_eq!(completeness.feed(&file), Ok(()));
+        assert_eq!(completeness.finish(true), Ok(None), "{seconds} s");
+        assert_eq!(completeness.media_info().has_audio, Some(true));
+        let cut = &file[..file.len() - 1];
+        assert!(probe_bytes(cut).is_corrupt(), "{seconds} s");
+    }
+}
+
+#[test]
+fn size_in_pixels_is_a_multiple_of_16() {
+    for (width, height, is_possible) in [
+        (1280, 720, true),
+        (720, 1280, true),
+        (320, 192, true),
+        (144, 176, true),
+        (128, 176, false),
+        (1280, 721, false),
+        (1928, 1088, false),
+        (u16::MAX, 720, false),
+        (0, 0, false),
+    ] {
+        let size = FrameSize::from_pixels(width, height);
+        assert_eq!(size.is_some(), is_possible, "{width}×{height}");
+    }
+}
+
+#[test]
 fn rendered_video_is_complete_and_its_parts_are_not() {
     let file = TestCard::new("a download").seconds(1).render();
     for length in [0, 7, 40, 1000, file.len() - 1, file.len()] {
