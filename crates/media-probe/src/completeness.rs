@@ -1,6 +1,7 @@
 //! Completeness of a video while it is downloaded.
 
 use crate::limits::Limits;
+use crate::media_info::MediaInfo;
 use crate::prober::{Prober, Step};
 use crate::problem::{Code, Problem};
 
@@ -21,6 +22,7 @@ use crate::problem::{Code, Problem};
 ///     completeness.feed(piece).expect("no damage");
 /// }
 /// assert_eq!(completeness.finish(true), Ok(None));
+/// assert!(completeness.media_info().video.is_some());
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -72,6 +74,14 @@ impl Completeness {
             )),
             _ => Ok(completeness_problem),
         }
+    }
+
+    /// Returns the properties of the file that was fed, as a [`Prober`] reports them. Call it after the last byte: before
+    /// it, the file counts as truncated.
+    pub fn media_info(&self) -> MediaInfo {
+        let mut complete = self.prober.clone();
+        complete.set_total(self.bytes);
+        complete.finish()
     }
 
     /// Whether the video is fragmented, as far as it was read. Such a file looks complete after each fragment, and only
