@@ -74,7 +74,8 @@ result#2:cut=1000@1-3. The requests of a target and the tasks are counted from 1
               hide-newest=NUMBER
   Tasks       for creates: id=TEXT, lenient (accepts and charges what the document rejects),
               silent-failure[=TIME] (fails after 3s without a reason), moderated (completes without a
-              video)
+              video); another video than requested: clip-seconds=NUMBER, clip-size=WIDTHxHEIGHT,
+              clip-sound=yes|no
   Webhooks    lost, duplicate, late=TIME, reordered, forged, replay=TIME, rotated=SECRET,
               rotating=SECRET (signed with the old secret, too)
 LINE and the TEXT of prefix, body, message and id may contain \\r, \\n, \\t, \\\\, \\xNN (a byte) and

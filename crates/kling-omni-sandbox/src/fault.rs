@@ -100,6 +100,17 @@ pub enum Fault {
     SilentFailure(Option<Duration>),
     /// `moderated`: a created task completes without a result URL, as if a content filter had rejected it.
     Moderated,
+    /// `clip-seconds=NUMBER`: the video of a created task has this length, from 1 to 60 seconds.
+    ClipSeconds(u32),
+    /// `clip-size=WIDTHxHEIGHT`: the video of a created task has this size, in multiples of 16 pixels, such as `720x1280`.
+    ClipSize {
+        /// The width in pixels.
+        width: u16,
+        /// The height in pixels.
+        height: u16,
+    },
+    /// `clip-sound=yes` or `clip-sound=no`: whether the video of a created task has sound.
+    ClipSound(bool),
     /// `redirect` or `redirect=URL`: a 307 to this URL, by default to the same port under another name of this machine.
     /// The request is not executed.
     Redirect(Option<String>),
@@ -179,9 +190,13 @@ impl Fault {
             Self::HasMore | Self::HideNewest(_) => {
                 target.includes(FaultTarget::List, |role| matches!(role, Role::List(_)))
             }
-            Self::Id(_) | Self::Lenient | Self::SilentFailure(_) | Self::Moderated => {
-                target.includes(FaultTarget::Create, Role::is_paid)
-            }
+            Self::Id(_)
+            | Self::Lenient
+            | Self::SilentFailure(_)
+            | Self::Moderated
+            | Self::ClipSeconds(_)
+            | Self::ClipSize { .. }
+            | Self::ClipSound(_) => target.includes(FaultTarget::Create, Role::is_paid),
             _ => *target != FaultTarget::Webhook,
         }
     }

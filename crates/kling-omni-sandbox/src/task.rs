@@ -50,6 +50,9 @@ pub(crate) struct RenderSpec {
     pub(crate) aspect_ratio: String,
     /// The aspect ratio of the frame, such as `16:9`, even if `aspect_ratio` is `auto`.
     pub(crate) shape: String,
+    /// The size of the frame in pixels, if a fault sets it.
+    pub(crate) size: Option<(u16, u16)>,
+    pub(crate) has_sound: bool,
     /// The input URLs with their labels.
     pub(crate) inputs: Vec<(&'static str, String)>,
 }

@@ -68,7 +68,7 @@ pub(super) fn task(
         operation_id: operation.id.clone(),
         family: family(service, families),
         request,
-        render_spec,
+        render_spec: call.faults.render(render_spec),
         created_at: service.clock.now(),
         total: service.config.task_time.mul_f64(factor),
     };
@@ -172,6 +172,8 @@ fn render_spec(schema: &Schema, request: &Value) -> Result<RenderSpec, InvalidPa
         })?,
         aspect_ratio,
         shape,
+        size: None,
+        has_sound: request["generate_audio"] == Value::Bool(true),
         inputs: INPUTS
             .into_iter()
             .filter_map(|(field, label)| Some((label, schema.text(request, field)?)))

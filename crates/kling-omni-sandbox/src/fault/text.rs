@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
+use test_card::{FrameSize, MAX_SECONDS};
 
 use super::{Fault, InvalidFault, escape};
 use crate::config::MAX_DURATION;
@@ -55,6 +56,9 @@ impl FromStr for Fault {
             "hide-newest" => Self::HideNewest(parse_number(given()?)?),
             "id" => Self::Id(escape::decode_text(given()?)?),
             "silent-failure" => Self::SilentFailure(value.map(parse_duration).transpose()?),
+            "clip-seconds" => parse_clip_seconds(given()?)?,
+            "clip-size" => parse_clip_size(given()?)?,
+            "clip-sound" => parse_clip_sound(given()?)?,
             "redirect" => Self::Redirect(value.map(parse_header).transpose()?),
             "unknown-status" => Self::UnknownStatus(owned()?),
             "null" => Self::Null(owned()?),
@@ -119,6 +123,11 @@ impl fmt::Display for Fault {
                 write!(f, "silent-failure={}", format_duration(*time))
             }
             Self::SilentFailure(None) => f.write_str("silent-failure"),
+            Self::ClipSeconds(seconds) => write!(f, "clip-seconds={seconds}"),
+            Self::ClipSize { width, height } => write!(f, "clip-size={width}x{height}"),
+            Self::ClipSound(has_sound) => {
+                write!(f, "clip-sound={}", if *has_sound { "yes" } else { "no" })
+            }
             Self::Redirect(Some(url)) => write!(f, "redirect={url}"),
             Self::Redirect(None) => f.write_str("redirect"),
             Self::UnknownStatus(name) => write!(f, "unknown-status={name}"),
@@ -228,6 +237,38 @@ fn parse_drip(text: &str) -> Result<Fault, InvalidFault> {
         bytes: bytes.get(),
         every: parse_duration(every)?,
     })
+}
+
+fn parse_clip_seconds(text: &str) -> Result<Fault, InvalidFault> {
+    let seconds = parse_number(text)?;
+    match (1..=MAX_SECONDS).contains(&seconds) {
+        true => Ok(Fault::ClipSeconds(seconds)),
+        false => Err(InvalidFault(format!(
+            "invalid clip length `{text}`, expected 1 to {MAX_SECONDS} seconds"
+        ))),
+    }
+}
+
+/// Parses `WIDTHxHEIGHT`.
+fn parse_clip_size(text: &str) -> Result<Fault, InvalidFault> {
+    let sides = text.split_once('x');
+    let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    match sides {
+        Some((width, height)) if FrameSize::from_pixels(width, height).is_some() => {
+            Ok(Fault::ClipSize { width, height })
+        }
+        _ => Err(InvalidFault(format!(
+            "invalid clip size `{text}`, expected multiples of 16 such as 720x1280"
+        ))),
+    }
+}
+
+fn parse_clip_sound(text: &str) -> Result<Fault, InvalidFault> {
+    match text {
+        "yes" => Ok(Fault::ClipSound(true)),
+        "no" => Ok(Fault::ClipSound(false)),
+        _ => Err(InvalidFault(format!("`{text}` must be yes or no"))),
+    }
 }
 
 fn parse_number<T: FromStr>(text: &str) -> Result<T, InvalidFault> {

@@ -23,6 +23,7 @@ use crate::record::Host;
 use crate::reply;
 use crate::results::Results;
 use crate::script::{TaskOutcome, TaskScript};
+use crate::task::RenderSpec;
 use crate::uploads::Uploads;
 
 /// The default time until a silent failure.
@@ -98,6 +99,19 @@ impl ActiveFaults {
             Fault::Moderated => Some(TaskScript::new(TaskOutcome::CompletedEmpty)),
             _ => None,
         })
+    }
+
+    /// Returns how the clip of a created task is rendered.
+    pub(crate) fn render(&self, mut spec: RenderSpec) -> RenderSpec {
+        for fault in self.faults() {
+            match fault {
+                Fault::ClipSeconds(seconds) => spec.seconds = *seconds,
+                Fault::ClipSize { width, height } => spec.size = Some((*width, *height)),
+                Fault::ClipSound(has_sound) => spec.has_sound = *has_sound,
+                _ => {}
+            }
+        }
+        spec
     }
 
     /// Returns whether the connection is lost before the body of the request is read.

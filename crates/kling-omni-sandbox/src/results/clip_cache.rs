@@ -87,7 +87,10 @@ impl Clip {
 
 fn test_card(task: &Task) -> TestCard {
     let spec = &task.render_spec;
-    let size = size(&spec.shape);
+    let size = spec
+        .size
+        .and_then(|(width, height)| FrameSize::from_pixels(width, height))
+        .unwrap_or_else(|| size(&spec.shape));
     let card = TestCard::new("kling-omni sandbox")
         .note("placeholder clip: no model was run")
         .detail("task", &task.id)
@@ -99,7 +102,8 @@ fn test_card(task: &Task) -> TestCard {
         .detail("route", &task.operation_id)
         .text(&spec.prompt)
         .size(size)
-        .seconds(spec.seconds);
+        .seconds(spec.seconds)
+        .sound(spec.has_sound);
     spec.inputs.iter().fold(card, |card, (label, url)| {
         card.detail(*label, redact::without_query(url))
     })
@@ -134,6 +138,8 @@ mod tests {
                 seconds: 1,
                 aspect_ratio: String::new(),
                 shape: String::new(),
+                size: None,
+                has_sound: false,
                 inputs: Vec::new(),
             },
             created_at: SystemTime::UNIX_EPOCH,

@@ -232,6 +232,10 @@ fn rules_parse_their_text_form() {
         "create:silent-failure",
         "api:lenient",
         "create:moderated",
+        "create:clip-seconds=7",
+        "createVideoPro:clip-size=720x1280@2",
+        "create:clip-sound=no",
+        "create:clip-sound=yes",
     ] {
         let rule: FaultRule = text
             .parse()
@@ -257,6 +261,11 @@ fn rules_parse_their_text_form() {
         ("result:plan-limit", "is impossible"),
         ("webhook:bom", "is impossible"),
         ("create:moderated=1", "has no value"),
+        ("create:clip-seconds=0", "expected 1 to 60 seconds"),
+        ("create:clip-size=720", "expected multiples of 16"),
+        ("create:clip-size=100x100", "expected multiples of 16"),
+        ("create:clip-sound=maybe", "must be yes or no"),
+        ("result:clip-sound=no", "is impossible"),
     ] {
         let error = text.parse::<FaultRule>().unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
