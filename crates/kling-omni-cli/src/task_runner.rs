@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use futures_util::StreamExt;
-use kling_omni::download::{Save, Saved};
+use kling_omni::download::{Save, Saved, VideoFinding};
 use kling_omni::polling::{PollSchedule, TaskStatus, Update, Wait};
 use kling_omni::{Charged, Error, ErrorKind, Task, Video};
 use serde::Serialize;
@@ -56,6 +56,9 @@ struct SavedOutput<'a> {
     bytes: u64,
     sha256: &'a str,
     sidecar: Option<String>,
+    /// Where the video differs from its request.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [VideoFinding],
     request_id: Option<&'a str>,
     url_expires_at: Option<String>,
 }
@@ -73,12 +76,14 @@ impl<'a> SavedOutput<'a> {
                 .sidecar
                 .as_ref()
                 .map(|path| path.display().to_string()),
+            findings: &saved.findings,
             request_id: None,
             url_expires_at: None,
         }
     }
 
     fn print(&self, saved: &Saved, json: bool) -> Result<(), Failure> {
+        saved.findings.iter().for_each(report::warn);
         match json {
             true => report::json_line(self),
             false => report::path_line(&saved.path),

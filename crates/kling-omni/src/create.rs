@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::engine::attribution::Attribution;
 use crate::engine::create::{self, BeforeSend, Submission};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
+use crate::engine::expected_video::ExpectedVideo;
 use crate::engine::http::call::{Options, RateLimitWait};
 use crate::engine::known_tasks::{KnownTasks, TasksBefore};
 use crate::engine::limits::in_flight::InFlightPermit;
@@ -30,6 +31,7 @@ use crate::engine::upload::Uploader;
 use crate::fingerprint::RequestFingerprint;
 use crate::preflight::{MediaChecks, PreflightReport};
 use crate::request::Request;
+use crate::request::expected_video::expected_video;
 use crate::route::{CreateRoute, Mode, Route, Tier};
 use crate::task_kind::kind_of;
 use local_media::LocalMedia;
@@ -257,6 +259,11 @@ impl Create {
         self.payload.body()
     }
 
+    /// What the request asks of its video.
+    pub(crate) fn expected_video(&self) -> ExpectedVideo {
+        expected_video(self.mode, self.payload.body())
+    }
+
     pub(crate) fn attribution(&self) -> Arc<Mutex<Attribution>> {
         Arc::clone(&self.context.inner.attribution)
     }
@@ -468,6 +475,7 @@ impl Create {
                 ..Options::default()
             },
             kind: kind_of(route, self.payload.body()),
+            expected: self.expected_video(),
             correlation: self.payload.correlation(),
             before,
             reserve,

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod create;
 pub(crate) mod download;
 pub(crate) mod error;
+pub(crate) mod expected_video;
 pub(crate) mod expiry;
 pub(crate) mod folder;
 pub(crate) mod http;

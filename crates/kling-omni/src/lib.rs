@@ -66,6 +66,7 @@ pub mod download {
     pub use crate::engine::download::{Destination, Download, DownloadEvent, Save, Saved, Sidecar};
     pub use crate::engine::task_id::file_stem;
 }
+    pub use crate::engine::expected_video::{ExpectedVideo, VideoFinding};
 
 /// Uploads of local files, to the service's own storage or to your bucket.
 pub mod upload {

@@ -8,6 +8,7 @@ pub(crate) mod aspect_ratio;
 pub(crate) mod element;
 pub(crate) mod shot_type;
 
+pub(crate) mod expected_video;
 pub(crate) mod fields;
 pub(crate) mod length;
 pub(crate) mod mentions;
@@ -43,6 +44,7 @@ pub use crate::request::text_to_video::{TextToVideo, TextToVideoBuilder};
 pub use crate::request::video_reference::{VideoReference, VideoReferenceBuilder};
 pub use crate::route::Route;
 
+use crate::engine::expected_video::ExpectedVideo;
 use crate::request::table::RequestTable;
 use crate::request::typed::CheckedRequest;
 use crate::route::{CreateRoute, Mode, Tier};
@@ -309,6 +311,15 @@ impl Request {
     /// ```
     pub fn max_seconds(&self) -> u32 {
         length::max_seconds(self.mode(), self.body())
+    }
+
+    /// What the request asks of its video, with the defaults of the service where they are documented: length, aspect ratio
+    /// and sound. The size is at least 1280 × 720 pixels.
+    ///
+    /// A save compares its video with it. Not checked are the length of a video that may follow its reference video, except
+    /// for its maximum, and the aspect ratio of one that may follow its input.
+    pub fn expected_video(&self) -> ExpectedVideo {
+        expected_video::expected_video(self.mode(), self.body())
     }
 
     /// The requested aspect ratio.

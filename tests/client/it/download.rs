@@ -1,6 +1,7 @@
 //! Downloads from the result host.
 
 mod completeness;
+mod expected;
 mod expiry;
 mod file;
 mod redirects;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use kling_omni::download::VideoFinding;
 use kling_omni::journal::State;
 use kling_omni::request::Request;
 use kling_omni::{Mode, Tier};
@@ -172,6 +173,9 @@ pub struct SavedFile {
     pub bytes: u64,
     /// The SHA-256 of its content, in 64 hexadecimal digits.
     pub sha256: String,
+    /// Where the video differs from its request; empty if it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<VideoFinding>,
 }
 
 impl SavedFile {
@@ -182,6 +186,7 @@ impl SavedFile {
                 path: file.path.clone(),
                 bytes: file.bytes,
                 sha256: file.sha256.clone(),
+                findings: file.findings.clone(),
             }),
             _ => None,
         }

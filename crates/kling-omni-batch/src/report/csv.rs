@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::ledger::ReportRow;
+use crate::ledger::{ReportRow, SavedFile};
 
 /// The names of the columns.
-pub(crate) const COLUMNS: [&str; 14] = [
+pub(crate) const COLUMNS: [&str; 15] = [
     "key",
     "state",
     "mode",
@@ -20,6 +20,7 @@ pub(crate) const COLUMNS: [&str; 14] = [
     "error",
     "sent_at_ms",
     "changed_at_ms",
+    "findings",
 ];
 
 impl ReportRow {
@@ -42,6 +43,12 @@ fn line(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Str
     String::from_utf8_lossy(&line)
         .trim_end_matches('\n')
         .to_owned()
+}
+
+/// The findings about a video, as text.
+fn describe_findings(file: &SavedFile) -> String {
+    let findings: Vec<_> = file.findings.iter().map(ToString::to_string).collect();
+    findings.join("; ")
 }
 
 /// Writes a row.
@@ -69,6 +76,7 @@ pub(crate) fn write_row<W: io::Write>(
         error.map(|error| error.text.clone()).unwrap_or_default(),
         number(row.sent_at_ms),
         number(row.changed_at_ms),
+        saved.map(describe_findings).unwrap_or_default(),
     ];
     file.write_record(cells.map(without_formula))
 }

@@ -134,6 +134,7 @@ impl ItemReader<'_> {
         shown.task_id = row.task_id;
         if let Some(file) = row.file {
             shown.bytes = Some(file.bytes);
+            shown.findings = file.findings.iter().map(ToString::to_string).collect();
             shown.video = Some(file.path);
         }
         shown.error = item.error;

@@ -1,6 +1,7 @@
 //! Waits for the task of an item, and saves its video. Costs nothing and may run twice.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -158,7 +159,11 @@ pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResul
         Err(reason) => return pause(context, item, reason).await,
     };
     let overwrite = !is_url(&item.path) && is_in_place(&video, &item.path).await;
-    let save = video.save(destination).overwrite(overwrite);
+    let mut save = video.save(destination).overwrite(overwrite);
+    // A request that this version cannot read any more is not compared with its video.
+    if let Ok(request) = item.request.to_request(&BTreeMap::new()) {
+        save = save.expected(request.expected_video());
+    }
     match journal.save(save).await {
         Ok(_) => saved(context, item, &journal),
         Err(_) if is_saved_by_another(context, &item, &attempt).await? => {

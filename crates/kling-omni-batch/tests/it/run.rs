@@ -45,6 +45,39 @@ async fn each_item_is_paid_once_and_saved() {
 }
 
 #[tokio::test]
+async fn difference_from_the_request_is_in_results_and_report() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench
+        .sandbox
+        .inject("create:clip-seconds=4@2".parse().unwrap());
+    bench.import(3).await;
+    let results = bench.folder.path().join("results.jsonl");
+    bench.run(RunOptions::default().results(&results)).await;
+    bench.check_saved(3).await;
+    let text = "the video is 4 s long instead of 3 s";
+    let lines = fs::read_to_string(&results).unwrap();
+    let found = lines
+        .lines()
+        .filter(|line| line.contains(r#""kind":"length""#));
+    assert_eq!(found.count(), 1, "{lines}");
+    let rows = bench.batches.report(BATCH, 0).await.unwrap();
+    let findings = rows
+        .iter()
+        .flat_map(|row| &row.file.as_ref().unwrap().findings);
+    let findings: Vec<_> = findings.map(ToString::to_string).collect();
+    assert_eq!(findings, [text]);
+    let page = bench.batches.report_page(BATCH, &SpendGuard::new()).await;
+    let items = page.unwrap().items.into_iter();
+    let findings: Vec<_> = items.flat_map(|item| item.findings).collect();
+    assert_eq!(findings, [text]);
+    let csv = bench.folder.path().join("report.csv");
+    bench.batches.write_csv(BATCH, &csv).await.unwrap();
+    let csv = fs::read_to_string(csv).unwrap();
+    let found = csv.lines().filter(|line| line.ends_with(text));
+    assert_eq!(found.count(), 1, "{csv}");
+}
+
+#[tokio::test]
 async fn no_more_tasks_run_than_allowed() {
     let bench = BatchBench::new(|sandbox| sandbox).await;
     bench.import(12).await;

@@ -33,6 +33,29 @@ fn video_has_the_requested_duration_and_size() {
 }
 
 #[test]
+fn warns_of_a_video_that_differs_from_the_request() {
+    let mut snapshots = Snapshots::default();
+    let service = Service::quick();
+    for rule in ["create:clip-seconds=4", "create:clip-size=720x1280"] {
+        service.inject(rule.parse().unwrap());
+    }
+    let ended = service
+        .program("generate -d 3 -a 16:9 --poll-interval 0.1 -p puppet -o clip.mp4")
+        .run()
+        .expect(0);
+    assert_eq!(ended.stdout, "clip.mp4\n");
+    snapshots.check("generate-differs", &ended);
+    let ended = service
+        .program("generate --json -d 3 -a 16:9 --poll-interval 0.1 -p puppet -o clip.mp4 --force --sidecar")
+        .run()
+        .expect(0);
+    snapshots.check("generate-differs-json", &ended);
+    let sidecar = std::fs::read_to_string(service.folder().join("clip.mp4.json")).unwrap();
+    let sidecar: serde_json::Value = serde_json::from_str(&sidecar).unwrap();
+    assert_eq!(sidecar["findings"], ended.json()["findings"]);
+}
+
+#[test]
 fn prints_progress_as_text() {
     let mut snapshots = Snapshots::default();
     let service = Service::quick();

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::engine::attribution::CreatedTask;
 use crate::engine::client::ClientInner;
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
+use crate::engine::expected_video::ExpectedVideo;
 use crate::engine::http::call::{Call, Options};
 use crate::engine::known_tasks::TasksBefore;
 use crate::engine::limits::in_flight::InFlightPermit;
@@ -70,6 +71,8 @@ pub(crate) struct Submission {
     pub(crate) body: Box<RawValue>,
     pub(crate) options: Options,
     pub(crate) kind: TaskKind,
+    /// What the request asks of its video.
+    pub(crate) expected: ExpectedVideo,
     /// The correlation token of the request, if it has one.
     pub(crate) correlation: Option<String>,
     /// The tasks that are known before the create.
@@ -89,6 +92,7 @@ pub(crate) async fn submit(
         body,
         options,
         kind,
+        expected,
         correlation,
         before,
         reserve,
@@ -106,6 +110,7 @@ pub(crate) async fn submit(
     let nonce = CreateNonce::new();
     let origin = TaskOrigin {
         kind,
+        expected,
         created: client.clock().now(),
     };
     let snapshot = match &before {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::engine::client::ClientInner;
 use crate::engine::download::{TaskTimes, Video, VideoOrigin};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
+use crate::engine::expected_video::ExpectedVideo;
 use crate::engine::http::call::{Call, Options};
 use crate::engine::limits::in_flight::InFlightPermit;
 use crate::engine::operations::{CreateOperation, ReadOperation};
@@ -452,6 +453,10 @@ impl VideoOrigin for Task {
 
     fn times(&self) -> TaskTimes {
         self.known_state().times
+    }
+
+    fn expected(&self) -> Option<ExpectedVideo> {
+        self.0.origin.map(|origin| origin.expected)
     }
 }
 

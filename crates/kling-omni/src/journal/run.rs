@@ -17,6 +17,7 @@ use crate::create::Create;
 use crate::engine::create::CreateOutcome;
 use crate::engine::download::{Destination, Save, Video};
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
+use crate::engine::expected_video::ExpectedVideo;
 use crate::engine::known_tasks::KnownTasks;
 use crate::engine::polling::schedule::PollSchedule;
 use crate::engine::recovery::Reconcile;
@@ -75,6 +76,7 @@ impl Journal {
             destination: destination.into(),
             path_of: None,
             checks_destination: true,
+            expected: None,
             request: None,
             settle_time: None,
             known_tasks: None,
@@ -107,6 +109,8 @@ pub struct JournalRun<'a> {
     destination: Destination,
     path_of: Option<PathOf>,
     checks_destination: bool,
+    /// What the create asks of the video, if there is one.
+    expected: Option<ExpectedVideo>,
     /// The request, for the sidecar.
     request: Option<Value>,
     settle_time: Option<Duration>,
@@ -188,6 +192,7 @@ impl JournalRun<'_> {
         if let Some(fingerprint) = fingerprint {
             self.journal.begin(fingerprint).await?;
         }
+        self.expected = self.create.as_ref().map(Create::expected_video);
         if self.destination.sidecar_path().is_some() {
             self.request = self.create.as_ref().map(|create| create.body().clone());
         }
@@ -396,6 +401,9 @@ impl JournalRun<'_> {
         if let Some(deadline) = deadline {
             let now = self.client.clock().now();
             save = save.timeout(deadline.saturating_duration_since(now));
+        }
+        if let Some(expected) = self.expected {
+            save = save.expected(expected);
         }
         if let Some(request) = self.request.take() {
             save = save.request(request);

@@ -13,17 +13,20 @@ const DURATION: &str = "duration";
 /// A request without `duration` gets the default of the document, except with a reference video: whether the video
 /// follows its length is not documented, so this is the maximum then.
 pub(crate) fn max_seconds(mode: Mode, body: &Value) -> u32 {
-    let requested = match body.get(DURATION) {
-        Some(Value::String(text)) => text.parse().ok(),
-        Some(value) => value.as_u64().and_then(|seconds| seconds.try_into().ok()),
-        None => None,
-    };
-    if let Some(seconds) = requested {
+    if let Some(seconds) = requested(body) {
         return seconds;
     }
     let routes = CreateRoute::all().filter(|route| route.mode() == mode);
     let by_route = routes.filter_map(|route| of_route(route.limits(), body));
     by_route.max().unwrap_or_default()
+}
+
+/// The requested length of the video in seconds.
+pub(crate) fn requested(body: &Value) -> Option<u32> {
+    match body.get(DURATION)? {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64().and_then(|seconds| seconds.try_into().ok()),
+    }
 }
 
 fn of_route(fields: &[Field], body: &Value) -> Option<u32> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use kling_omni::download::VideoFinding;
+
 use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
 use crate::ledger::sql::{accounts, from_ms, to_ms};
 use crate::ledger::{
@@ -238,11 +240,17 @@ pub(super) fn report(
             (select task_id from attempt where item_id = item.id order by number desc limit 1),
             file.path, file.bytes, file.sha256, item.error_kind, item.error,
             (select max(at) from event where item_id = item.id and state = 'sending'),
-            (select max(at) from event where item_id = item.id)
+            (select max(at) from event where item_id = item.id),
+            (select detail from event where item_id = item.id and state = 'saved' order by number desc limit 1)
         from item left join file on file.item_id = item.id
         where item.batch_id = $1 and item.position >= $2 order by item.position limit $3";
     let rows = ledger.query(select, values![batch.0, from, limit])?;
     rows.iter().map(read_report_row).collect()
+}
+
+/// What the event of a save says about its video. The table of files has no column for it.
+fn findings(saved: EventDetail) -> Vec<VideoFinding> {
+    saved.file.map(|file| file.findings).unwrap_or_default()
 }
 
 fn read_report_row(row: &SqlRow) -> Result<ReportRow, SqlFailure> {
@@ -260,6 +268,10 @@ fn read_report_row(row: &SqlRow) -> Result<ReportRow, SqlFailure> {
                 path: path.into(),
                 bytes: row.get(9)?,
                 sha256: row.get(10)?,
+                findings: match row.get::<Option<String>>(15)? {
+                    Some(_) => findings(row.json(15)?),
+                    None => Vec::new(),
+                },
             }),
             None => None,
         },

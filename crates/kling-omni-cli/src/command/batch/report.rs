@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt as _;
-use kling_omni_batch::ledger::ReportRow;
+use kling_omni_batch::ledger::{ReportRow, SavedFile};
 
 use super::explain::explain;
 use super::ledger_args::LedgerArgs;
@@ -57,10 +57,18 @@ pub(super) async fn run(args: BatchReportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The path of a video, and where it differs from its request.
+fn describe_file(file: &SavedFile) -> String {
+    let path = shown(&file.path).to_string_lossy().into_owned();
+    let findings = file.findings.iter().map(ToString::to_string);
+    let parts: Vec<_> = std::iter::once(path).chain(findings).collect();
+    parts.join("; ")
+}
+
 fn describe(row: &ReportRow) -> String {
     let detail = match (&row.error, &row.file, &row.task_id) {
         (Some(error), ..) => error.text.clone(),
-        (None, Some(file), _) => shown(&file.path).to_string_lossy().into_owned(),
+        (None, Some(file), _) => describe_file(file),
         (None, None, Some(task)) => format!("task {task}"),
         (None, None, None) => String::new(),
     };

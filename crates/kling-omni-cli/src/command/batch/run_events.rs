@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kling_omni::download::VideoFinding;
 use kling_omni::spend::Spent;
 use kling_omni_batch::ledger::ItemError;
 use kling_omni_batch::{BatchStatus, ItemState, RunEvent};
@@ -43,6 +44,9 @@ pub(super) enum BatchEvent<'a> {
         path: &'a Path,
         bytes: Option<u64>,
         sha256: Option<&'a str>,
+        /// Where the video differs from its request.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        findings: &'a [VideoFinding],
         error: Option<&'a ItemError>,
     },
     /// The outcome of a create is unknown, and nothing else is created until it is settled.
@@ -84,6 +88,7 @@ impl<'a> BatchEvent<'a> {
                 path,
                 bytes: file.as_ref().map(|file| file.bytes),
                 sha256: file.as_ref().map(|file| file.sha256.as_str()),
+                findings: file.as_ref().map_or(&[], |file| &file.findings),
                 error: error.as_ref(),
             },
             RunEvent::Settling { key, at_most } => Self::Settling {

@@ -71,6 +71,14 @@ impl<'a> RunView<'a> {
         }
     }
 
+    /// Prints a permanent warning on stderr.
+    fn warn(&self, text: impl Display) {
+        match &self.live {
+            Some(live) => live.suspend(|| report::warn(text)),
+            None => report::warn(text),
+        }
+    }
+
     /// Prints on stdout, until it is closed.
     fn print(&mut self, print: impl FnOnce() -> Result<(), Failure>) {
         if self.stdout.is_ok() {
@@ -113,11 +121,17 @@ impl<'a> RunView<'a> {
             self.say(line);
         }
         if let RunEvent::Item {
-            file: Some(file), ..
+            key,
+            file: Some(file),
+            ..
         } = event
-            && !self.json
         {
-            self.print(|| report::path_line(&shown(&file.path)));
+            for finding in &file.findings {
+                self.warn(format_args!("{}: {finding}", printable(key)));
+            }
+            if !self.json {
+                self.print(|| report::path_line(&shown(&file.path)));
+            }
         }
     }
 

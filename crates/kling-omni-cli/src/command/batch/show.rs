@@ -79,6 +79,9 @@ fn describe(event: &ItemEvent) -> String {
     }
     if let Some(file) = &event.detail.file {
         text.push_str(&format!("  {} bytes, SHA-256 {}", file.bytes, file.sha256));
+        for finding in &file.findings {
+            text.push_str(&format!("  {finding}"));
+        }
     }
     if let Some(error) = &event.detail.error {
         text.push_str(&format!("  {}", printable(&error.text)));

@@ -26,6 +26,7 @@ use crate::engine::download::temp_file::TempFile;
 use crate::engine::download::transfer::{DownloadItem, Transfer};
 use crate::engine::download::video::Video;
 use crate::engine::error::Result;
+use crate::engine::expected_video::{ExpectedVideo, VideoFinding};
 use crate::engine::http::timeout::{Elapsed, Timeout};
 use crate::redact::printable;
 
@@ -51,6 +52,7 @@ pub struct Save {
     destination: Destination,
     timeout: Duration,
     request: Option<Value>,
+    expected: Option<ExpectedVideo>,
     on_progress: Option<OnProgress>,
     on_event: Option<OnEvent>,
     before_publish: Option<BeforePublish>,
@@ -72,6 +74,9 @@ pub struct Saved {
     /// The id of the save in the metadata of an object; `None` for a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save_id: Option<String>,
+    /// Where the video differs from its request; empty if it does not, or if the request is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<VideoFinding>,
 }
 
 impl Video {
@@ -146,6 +151,7 @@ impl Save {
             destination,
             timeout: Self::DEFAULT_TIMEOUT,
             request: None,
+            expected: None,
             on_progress: None,
             on_event: None,
             before_publish: None,
@@ -177,6 +183,14 @@ impl Save {
     /// Sets the request for the sidecar: any JSON. Credentials in URLs are redacted.
     pub fn request(mut self, request: Value) -> Self {
         self.request = Some(request);
+        self
+    }
+
+    /// Sets what the request asked of the video: [`Request::expected_video`](crate::request::Request::expected_video). The
+    /// differences are in [`Saved::findings`], and never fail the save. Default: what the create asked, if this client has
+    /// created the task.
+    pub fn expected(mut self, expected: ExpectedVideo) -> Self {
+        self.expected = Some(expected);
         self
     }
 
@@ -233,7 +247,9 @@ impl Save {
                 return Err(error);
             }
         };
+        let expected = self.expected.or_else(|| self.video.origin.expected());
         let saved = Saved {
+            findings: expected.map_or(Vec::new(), |expected| transfer.compare(&expected)),
             bytes: transfer.position(),
             sha256,
             sidecar,
@@ -303,13 +319,19 @@ fn publish(
     url: &Url,
     request: Option<Value>,
 ) -> Result<()> {
-    let Saved { path, bytes, .. } = saved;
+    let Saved {
+        path,
+        bytes,
+        sha256,
+        findings,
+        ..
+    } = saved;
     let published = temp_file.publish();
     published.map_err(|error| errors::write_failed(video, path, error))?;
     let Some(sidecar) = &saved.sidecar else {
         return Ok(());
     };
-    Sidecar::new(video, path, *bytes, &saved.sha256, url, request)
+    Sidecar::new(video, path, *bytes, sha256, findings, url, request)
         .write(video, sidecar, overwrite)
         .map_err(|error| errors::sidecar_failed(video, path, &error))
 }

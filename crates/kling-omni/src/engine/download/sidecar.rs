@@ -15,6 +15,7 @@ use crate::engine::download::errors;
 use crate::engine::download::temp_file::TempFile;
 use crate::engine::download::video::Video;
 use crate::engine::error::Result;
+use crate::engine::expected_video::VideoFinding;
 use crate::engine::expiry;
 use crate::engine::folder;
 use crate::redact;
@@ -36,6 +37,9 @@ pub struct Sidecar {
     pub bytes: u64,
     /// The SHA-256 of the content, in hexadecimal digits.
     pub sha256: String,
+    /// Where the video differs from its request. Missing if it does not, or if the request is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<VideoFinding>,
     /// The host that the video was downloaded from.
     pub host: String,
     /// When the task was created, in RFC 3339. Null if another client created it.
@@ -57,6 +61,7 @@ impl Sidecar {
         path: &Path,
         bytes: u64,
         sha256: &str,
+        findings: &[VideoFinding],
         url: &Url,
         request: Option<Value>,
     ) -> Self {
@@ -70,6 +75,7 @@ impl Sidecar {
             file_name: name.to_string_lossy().into_owned(),
             bytes,
             sha256: sha256.to_owned(),
+            findings: findings.to_vec(),
             host: url.host_str().unwrap_or_default().to_owned(),
             created_at: text(times.created),
             completed_at: text(times.completed),

@@ -12,6 +12,7 @@ use crate::engine::download::event::DownloadEvent;
 use crate::engine::download::source::{self, ResponseBody, ResponseKind, TransferError, Validator};
 use crate::engine::download::video::Video;
 use crate::engine::error::{Error, ErrorKind, Result};
+use crate::engine::expected_video::{ExpectedVideo, VideoFinding};
 use crate::engine::http::backoff::Backoff;
 use crate::redact::printable;
 
@@ -85,6 +86,16 @@ impl Transfer {
     /// The current URL, which changes when it is refreshed.
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Compares the complete file with what was requested.
+    pub(crate) fn compare(&self, expected: &ExpectedVideo) -> Vec<VideoFinding> {
+        let findings = expected.compare(&self.completeness.media_info());
+        for finding in &findings {
+            let task_id = printable(self.video.task_id());
+            tracing::warn!(%task_id, %finding, "video differs from its request");
+        }
+        findings
     }
 
     /// Returns the next item; `None` once the file is complete.

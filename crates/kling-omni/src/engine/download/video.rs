@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 
 use crate::engine::error::{Charged, Error, ErrorKind, Result};
+use crate::engine::expected_video::ExpectedVideo;
 use crate::engine::expiry;
 use crate::engine::http::Http;
 use crate::engine::http::client::LazyClient;
@@ -32,6 +33,9 @@ pub(crate) trait VideoOrigin: Send + Sync {
 
     /// The times that this client has observed.
     fn times(&self) -> TaskTimes;
+
+    /// What the request asked of the video, if this client created the task.
+    fn expected(&self) -> Option<ExpectedVideo>;
 }
 
 /// TaskTimes in the life of a task that this client has observed.

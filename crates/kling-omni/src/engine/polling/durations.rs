@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::engine::expected_video::ExpectedVideo;
 use crate::engine::polling::durations::histogram::Histogram;
 pub(crate) use crate::engine::polling::durations::poll_plan::{
     PollPlan, PollTarget, initial_phase,
@@ -36,10 +37,11 @@ const SAFETY_FACTOR: f64 = 0.93;
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct TaskKind(pub(crate) u32);
 
-/// The kind of a task that this client created, and when.
+/// The kind of a task that this client created, what was asked of its video, and when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TaskOrigin {
     pub(crate) kind: TaskKind,
+    pub(crate) expected: ExpectedVideo,
     pub(crate) created: Instant,
 }
 
