@@ -29,6 +29,11 @@ pub use unknown_value::UnknownValue;
 
 pub use progenitor_client::{Error, ResponseValue};
 
+/// The version of the document from which this crate is generated, such as `1.0.0`.
+pub fn document_version() -> &'static str {
+    <Client as progenitor_client::ClientInfo<Inner>>::api_version()
+}
+
 /// The document from which this crate is generated, as YAML.
 #[cfg(feature = "spec")]
 // A symbolic link; a package contains the file.

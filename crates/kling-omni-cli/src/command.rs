@@ -3,6 +3,7 @@
 mod batch;
 mod check;
 mod completions;
+mod doctor;
 mod download;
 mod file_args;
 mod generate;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Download(download::DownloadArgs),
     /// List the tasks of the account
     List(list::ListArgs),
+    /// Check key, service, clock, uploads, folders, proxies and webhook secret, at no cost
+    Doctor(doctor::DoctorArgs),
     /// Receive webhooks: verify, print, save and forward deliveries
     Listen(Box<listen::ListenArgs>),
     /// Run a local stand-in for the service, for tests at no cost
@@ -60,6 +63,7 @@ impl Command {
             Self::Wait(args) => args.json,
             Self::Download(args) => args.json,
             Self::List(args) => args.json,
+            Self::Doctor(args) => args.json,
             Self::Listen(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Schema(_) | Self::Completions(_) | Self::Man(_) => false,
@@ -75,6 +79,7 @@ impl Command {
             Self::Wait(args) => block_on(wait::run(args, connect, verbose)),
             Self::Download(args) => block_on(download::run(args, connect, verbose)),
             Self::List(args) => block_on(list::run(args, connect)),
+            Self::Doctor(args) => block_on(doctor::run(args, connect)),
             Self::Listen(args) => block_on(listen::run(*args)),
             Self::Sandbox(args) => block_on(sandbox::run(args)),
             Self::Schema(args) => block_on(async { schema::run(&args) }),

@@ -101,13 +101,21 @@ impl ConnectArgs {
 
     /// Builds a client for the service, for commands about existing tasks.
     pub(crate) fn open_existing(&self) -> Result<Connection, Failure> {
+        self.open_existing_with(|client| client)
+    }
+
+    /// Like [`open_existing`](Self::open_existing), with more settings of the client.
+    pub(crate) fn open_existing_with(
+        &self,
+        settings: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Connection, Failure> {
         if self.sandbox {
             return Err(Failure::usage(
                 "--sandbox cannot be used here: a new sandbox has no tasks",
             )
             .with_help(sandbox_help()));
         }
-        self.open_service(|client| client)
+        self.open_service(settings)
     }
 
     /// Builds a client for the service.

@@ -101,6 +101,9 @@ pub mod webhook {
 pub use crate::engine::http::client::accept_malformed_headers;
 
 /// The `reqwest` crate, in the version that [`ClientBuilder::http_client`] accepts.
+// Used by the command-line program, which shows the settings of the environment.
+#[doc(hidden)]
+pub use crate::engine::http::proxy::{ProxyVariable, proxy_variables};
 #[cfg(feature = "reqwest-client")]
 pub use reqwest;
 

@@ -76,6 +76,13 @@ impl Service for Kling {
     ) -> ServiceFuture<'a, Vec<UploadSlot>> {
         Box::pin(request_uploads(call, types))
     }
+
+    fn list_uploads<'a>(&'a self, call: &'a Arc<Call>) -> ServiceFuture<'a, ()> {
+        Box::pin(async move {
+            let listed = transport::client(call).list_uploads().send().await;
+            transport::finish(call, listed).map(|_| ())
+        })
+    }
 }
 
 /// Creates a task.

@@ -27,7 +27,7 @@ pub(super) use delivery_handler::DeliveryHandler;
 use event::EventPrinter;
 use forward::{ForwardArgs, Forwarder};
 use saved::DeliveryFile;
-pub(super) use secrets::SecretArgs;
+pub(super) use secrets::{SecretArgs, VARIABLE as SECRET_VARIABLE};
 pub(super) use server::Server;
 use until::{UntilArgs, UntilCondition};
 

@@ -39,6 +39,7 @@ fn every_command_has_help() {
         "wait",
         "download",
         "list",
+        "doctor",
         "listen",
         "sandbox",
         "schema",

@@ -7,6 +7,7 @@ mod check;
 mod clock_steps;
 mod configuration;
 mod crash;
+mod doctor;
 mod download;
 mod errors;
 mod explanations;

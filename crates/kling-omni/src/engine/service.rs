@@ -80,4 +80,7 @@ pub(crate) trait Service: Send + Sync {
         call: &'a Arc<Call>,
         types: &'a [&'static str],
     ) -> ServiceFuture<'a, Vec<UploadSlot>>;
+
+    /// Reads the list of uploads, which says whether the key may upload.
+    fn list_uploads<'a>(&'a self, call: &'a Arc<Call>) -> ServiceFuture<'a, ()>;
 }

@@ -11,7 +11,7 @@ use crate::next::{CommandOption, ConnectionOptions, NextCommand};
 use crate::{environment, input};
 
 /// The variable that is read by default.
-pub(super) const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
+pub(in crate::command) const VARIABLE: &str = "KLING_OMNI_WEBHOOK_SECRET";
 
 #[derive(Args, Debug)]
 pub(in crate::command) struct SecretArgs {

@@ -11,7 +11,7 @@ use kling_omni_test_support::snapshots;
 use regex::Regex;
 
 /// The parts that differ in each run, and their placeholders.
-const PATTERNS: [(&str, &str); 11] = [
+const PATTERNS: [(&str, &str); 12] = [
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[task]"),
     (r"ak-[0-9a-f]{32}", "[request]"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
@@ -21,6 +21,7 @@ const PATTERNS: [(&str, &str); 11] = [
     (r"within [0-9hms]+", "within [span]"),
     (r"expired [0-9][0-9hms ]* ago", "expired [span] ago"),
     (r"saved [0-9.]+ [kM]?B", "saved [size]"),
+    (r"[0-9.]+ [kMGT]?B are free", "[size] are free"),
     (r#""bytes":\d+"#, r#""bytes":[size]"#),
     (r"[0-9a-f]{64}", "[hash]"),
 ];

@@ -32,35 +32,92 @@ enum ProxySetting {
     Unusable(&'static str, &'static str),
 }
 
+/// A variable of the environment that configures proxies.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProxyVariable {
+    /// The name.
+    pub name: &'static str,
+    /// The value, without credentials. Empty if it cannot be used.
+    pub value: String,
+    /// Why the value cannot be used.
+    pub problem: Option<&'static str>,
+}
+
+/// The variables of the environment that a client uses for proxies, in the order in which they apply.
+#[doc(hidden)]
+pub fn proxy_variables() -> Vec<ProxyVariable> {
+    let names = [http_names(environment::variable), &HTTPS, &ALL, &EXCEPTIONS];
+    let found = names
+        .into_iter()
+        .filter_map(|names| first(environment::variable, names));
+    let variables = found.map(|(name, value)| {
+        let (value, problem) = match EXCEPTIONS.contains(&name) {
+            true => (value.to_string_lossy().into_owned(), None),
+            false => match proxy(value) {
+                Ok(url) => (without_credentials(url), None),
+                Err(problem) => (String::new(), Some(problem)),
+            },
+        };
+        ProxyVariable {
+            name,
+            value,
+            problem,
+        }
+    });
+    variables.collect()
+}
+
+const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// The variables for http. A CGI program gets the header `Proxy` of an untrusted request as HTTP_PROXY.
+fn http_names(variable: impl Fn(&str) -> Option<OsString>) -> &'static [&'static str] {
+    match variable("REQUEST_METHOD") {
+        Some(_) => &["http_proxy"],
+        None => &["HTTP_PROXY", "http_proxy"],
+    }
+}
+
+/// The first of the variables that is set and not empty.
+fn first(
+    variable: impl Fn(&str) -> Option<OsString>,
+    names: &[&'static str],
+) -> Option<(&'static str, OsString)> {
+    names.iter().find_map(|name| {
+        let value = variable(name).filter(|value| !value.is_empty())?;
+        Some((*name, value))
+    })
+}
+
+/// The scheme, the host and the port.
+fn without_credentials(mut url: Url) -> String {
+    // Both fail only for URLs that cannot have them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url[..url::Position::BeforePath].to_owned()
+}
+
 impl Proxies {
     pub(crate) fn from_env() -> Self {
         Self::read(environment::variable)
     }
 
     fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let first = |names: &[&'static str]| {
-            names.iter().find_map(|name| {
-                let value = variable(name).filter(|value| !value.is_empty())?;
-                Some((*name, value))
-            })
-        };
-        // A CGI program gets the header `Proxy` of an untrusted request as HTTP_PROXY.
-        let http: &[_] = match variable("REQUEST_METHOD") {
-            Some(_) => &["http_proxy"],
-            None => &["HTTP_PROXY", "http_proxy"],
-        };
-        let all = ["ALL_PROXY", "all_proxy"];
-        let setting = |names| {
+        let first = |names: &[&'static str]| first(&variable, names);
+        let setting = |names: &[&'static str]| {
             first(names)
-                .or_else(|| first(&all))
+                .or_else(|| first(&ALL))
                 .map_or(ProxySetting::Unset, |(name, value)| {
                     ProxySetting::new(name, value)
                 })
         };
         Self {
-            http: setting(http),
-            https: setting(&["HTTPS_PROXY", "https_proxy"]),
-            exceptions: first(&["NO_PROXY", "no_proxy"])
+            http: setting(http_names(&variable)),
+            https: setting(&HTTPS),
+            exceptions: first(&EXCEPTIONS)
                 .map(|(_, value)| value.to_string_lossy().into_owned())
                 .unwrap_or_default(),
         }

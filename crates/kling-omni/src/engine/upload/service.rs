@@ -9,6 +9,7 @@ use futures_util::{TryStreamExt as _, stream};
 use crate::engine::error::Result;
 use crate::engine::http::Http;
 use crate::engine::http::backoff::Backoff;
+use crate::engine::http::call::{Call, Options};
 use crate::engine::http::client::LazyClient;
 use crate::engine::service::Service;
 use crate::engine::upload::cache::UploadCache;
@@ -73,6 +74,31 @@ struct UncachedFile<'a> {
 impl ServiceUploader {
     pub(crate) fn new(uploads: Arc<Uploads>) -> Self {
         Self { uploads }
+    }
+
+    /// Checks whether the key may upload, by reading the list of uploads. Uploads nothing and costs nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kling_omni::Client) {
+    /// if let Err(error) = client.service_uploader().check().await {
+    ///     eprintln!("files cannot be uploaded: {error}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission) if the key may not upload,
+    /// [`ErrorKind::Authentication`](crate::ErrorKind::Authentication) if it is rejected,
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the server has no uploads, and the errors of any request.
+    pub async fn check(&self) -> Result<()> {
+        let uploads = &*self.uploads;
+        let options = Options {
+            is_upload: true,
+            ..Options::default()
+        };
+        let call = Call::new(Arc::clone(&uploads.http), options);
+        uploads.service.list_uploads(&call).await
     }
 
     async fn upload_files(&self, files: &[LocalFile]) -> Result<Vec<UploadedFile>> {

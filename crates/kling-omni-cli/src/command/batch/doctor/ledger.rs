@@ -3,7 +3,7 @@
 use indicatif::DecimalBytes;
 use kling_omni_batch::ledger::{Account, LedgerFacts, QueueFacts, ServerFacts};
 
-use super::check::Check;
+use crate::command::doctor::check::Check;
 use crate::exit::Exit;
 use crate::input;
 
