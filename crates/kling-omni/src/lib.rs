@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod blocking_thread;
 pub mod client;
 pub mod clock;
@@ -64,9 +66,9 @@ pub mod download {
     #[cfg(feature = "object-store")]
     pub use crate::engine::download::VideoStore;
     pub use crate::engine::download::{Destination, Download, DownloadEvent, Save, Saved, Sidecar};
+    pub use crate::engine::expected_video::{ExpectedVideo, VideoFinding};
     pub use crate::engine::task_id::file_stem;
 }
-    pub use crate::engine::expected_video::{ExpectedVideo, VideoFinding};
 
 /// Uploads of local files, to the service's own storage or to your bucket.
 pub mod upload {
@@ -99,11 +101,11 @@ pub mod webhook {
 // Used by the command-line program: the client inside its sandbox must accept the same malformed headers.
 #[doc(hidden)]
 pub use crate::engine::http::client::accept_malformed_headers;
-
-/// The `reqwest` crate, in the version that [`ClientBuilder::http_client`] accepts.
 // Used by the command-line program, which shows the settings of the environment.
 #[doc(hidden)]
 pub use crate::engine::http::proxy::{ProxyVariable, proxy_variables};
+
+/// The `reqwest` crate, in the version that [`ClientBuilder::http_client`] accepts.
 #[cfg(feature = "reqwest-client")]
 pub use reqwest;
 

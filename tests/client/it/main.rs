@@ -1,6 +1,7 @@
 //! Tests of the public API, against the sandbox and against a fake server with arbitrary responses.
 
 mod auto_traits;
+mod blocking;
 mod compile_errors;
 mod create;
 mod create_outcome;

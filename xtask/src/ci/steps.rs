@@ -179,7 +179,7 @@ pub const STEPS: &[Step] = &[
                 "kling-omni",
                 "--no-default-features",
                 "--features",
-                "native-tls",
+                "blocking,native-tls",
                 "--quiet",
             ];
             ci.succeed(

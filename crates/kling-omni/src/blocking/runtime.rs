@@ -1,0 +1,56 @@
+//! The runtime of all blocking calls, in a background thread.
+
+use std::future::{Future, pending};
+use std::io;
+use std::sync::OnceLock;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+
+use crate::engine::error::{Error, ErrorKind, Result};
+
+/// Waits for a future of this crate, for what the blocking API does not wrap.
+///
+/// ```no_run
+/// use kling_omni::blocking::block_on;
+/// use kling_omni::download::Destination;
+///
+/// block_on(Destination::new("puppet.mp4").check())??;
+/// # Ok::<(), kling_omni::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidState`] on a thread that belongs to a Tokio runtime, and [`ErrorKind::Configuration`] if the operating
+/// system refuses the thread of the runtime.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+    if Handle::try_current().is_ok() {
+        return Err(Error::uncharged(
+            ErrorKind::InvalidState,
+            "a blocking call is not possible on a thread of an async runtime",
+        )
+        .with_help("use the async API there, or make the call on a thread of its own"));
+    }
+    Ok(handle()?.block_on(future))
+}
+
+fn handle() -> Result<&'static Handle> {
+    static RUNTIME: OnceLock<io::Result<Handle>> = OnceLock::new();
+    RUNTIME.get_or_init(start).as_ref().map_err(|error| {
+        Error::uncharged(
+            ErrorKind::Configuration,
+            format!("the runtime of blocking calls could not be started: {error}"),
+        )
+    })
+}
+
+/// Starts the thread that drives the runtime until the process ends.
+fn start() -> io::Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let drive = move || runtime.block_on(pending::<()>());
+    thread::Builder::new()
+        .name("kling-omni-blocking".to_owned())
+        .spawn(drive)?;
+    Ok(handle)
+}
