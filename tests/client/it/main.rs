@@ -8,6 +8,7 @@ mod create_outcome;
 mod download;
 mod errors;
 mod every_create;
+mod example_programs;
 mod examples;
 mod http_client;
 mod in_flight;

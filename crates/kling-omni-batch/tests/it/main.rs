@@ -7,6 +7,7 @@ mod crash;
 mod decisions;
 #[cfg(unix)]
 mod disk_full;
+mod example_programs;
 #[cfg(unix)]
 mod kill_matrix;
 mod ledger;
