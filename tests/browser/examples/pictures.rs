@@ -20,7 +20,7 @@ async fn main() {
     browser.wait_for_videos().await;
     for (scheme, file) in [(ColorScheme::Light, light), (ColorScheme::Dark, dark)] {
         browser.set_color_scheme(scheme).await;
-        std::fs::write(file, browser.screenshot().await).expect("the picture can be written");
+        std::fs::write(file, browser.still_screenshot().await).expect("the picture can be written");
     }
     browser.close().await;
 }

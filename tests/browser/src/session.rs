@@ -21,6 +21,9 @@ document.addEventListener('securitypolicyviolation', (event) =>
   window.policyViolations.push(`${event.violatedDirective}: ${event.blockedURI}`));
 ";
 
+/// Controls of videos fade for less time than so many pictures take.
+const MAX_SCREENSHOTS: usize = 100;
+
 /// Videos in the window are loaded by the page itself.
 const WAIT_FOR_VIDEOS: &str = "
 const done = arguments[arguments.length - 1];
@@ -29,7 +32,7 @@ const isVisible = (video) => {
   return height > 0 && bottom > 0 && top < innerHeight;
 };
 const videos = [...document.querySelectorAll('video')].filter(isVisible);
-const isReady = (video) => video.readyState >= 2 || video.error || video.poster;
+const isReady = (video) => (video.readyState >= 2 && video.networkState === 1) || video.error || video.poster;
 const check = () => (videos.every(isReady) ? requestAnimationFrame(() => setTimeout(done)) : setTimeout(check, 20));
 check();
 ";
@@ -164,6 +167,23 @@ impl Browser {
         self.run_async(WAIT_FOR_VIDEOS).await;
     }
 
+    /// A picture of the window when nothing in it moves any more, as PNG.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not stop to move.
+    pub async fn still_screenshot(&self) -> Vec<u8> {
+        let mut last = self.screenshot().await;
+        for _ in 0..MAX_SCREENSHOTS {
+            let next = self.screenshot().await;
+            if next == last {
+                return next;
+            }
+            last = next;
+        }
+        panic!("the window still changes after {MAX_SCREENSHOTS} pictures");
+    }
+
     /// A picture of the window, as PNG.
     pub async fn screenshot(&self) -> Vec<u8> {
         self.driver.screenshot_as_png().await.unwrap()
@@ -223,6 +243,15 @@ impl Browser {
 
     /// Closes the window and ends the browser.
     pub async fn close(self) {
-        self.driver.quit().await.unwrap();
+        self.driver.clone().quit().await.unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The session ends with the driver. To wait for its end would block the runtime of the failed test.
+            let _ = self.driver.clone().leak();
+        }
     }
 }

@@ -78,10 +78,7 @@ impl TimelineChart {
         if total(|bin| bin.failed) > 0 {
             strips.push(sum("Without a video", "bad", |bin| bin.failed));
         }
-        let ticks = (0..=4).map(|quarter| match quarter {
-            0 => "0".to_owned(),
-            quarter => text::span(span_ms * quarter / 4),
-        });
+        let ticks = (0..=4).map(|quarter| text::span(span_ms * quarter / 4));
         let rows = (0..).zip(&timeline.bins);
         let rows = rows.filter(|(_, bin)| **bin != TimelineBin::default());
         Self {

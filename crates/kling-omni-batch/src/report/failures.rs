@@ -43,13 +43,10 @@ impl FailureGroup {
 
     fn new(kind: &str, group: Vec<usize>, items: &[ReportItem]) -> Self {
         let mut texts: Vec<(String, u64)> = Vec::new();
-        for error in group
-            .iter()
-            .filter_map(|index| items[*index].error.as_ref())
-        {
-            match texts.iter_mut().find(|(text, _)| *text == error.text) {
+        for error in group.iter().filter_map(|index| text_of(&items[*index])) {
+            match texts.iter_mut().find(|(text, _)| *text == error) {
                 Some((_, count)) => *count += 1,
-                None => texts.push((error.text.clone(), 1)),
+                None => texts.push((error, 1)),
             }
         }
         texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -65,6 +62,15 @@ impl FailureGroup {
             items: group,
         }
     }
+}
+
+/// The text of the error of an item, without its task, which no other item has.
+fn text_of(item: &ReportItem) -> Option<String> {
+    let text = &item.error.as_ref()?.text;
+    Some(match &item.task_id {
+        Some(task) if !task.is_empty() => text.replace(task.as_str(), "…"),
+        _ => text.clone(),
+    })
 }
 
 /// The kind of the error of an item, or its state without one.
@@ -167,6 +173,7 @@ mod tests {
                 text: text.to_owned(),
             });
             item.reopening = reopening;
+            item.task_id = text.strip_prefix("task ").map(str::to_owned);
             item
         };
         use ItemState::{Failed, Saved, Unknown};
@@ -174,8 +181,8 @@ mod tests {
             item(Unknown, "ambiguous", "two candidates", None),
             item(Saved, "", "", None),
             item(Failed, "task_failed", "a face", Some(Reopening::Create)),
-            item(Failed, "task_failed", "no reason", Some(Reopening::Create)),
-            item(Failed, "task_failed", "no reason", Some(Reopening::Create)),
+            item(Failed, "task_failed", "task 1", Some(Reopening::Create)),
+            item(Failed, "task_failed", "task 2", Some(Reopening::Create)),
             item(Failed, "transport", "closed", Some(Reopening::Fetch)),
             item(Failed, "a_new_kind", "new", Some(Reopening::Fetch)),
         ];
@@ -191,7 +198,7 @@ mod tests {
             ("transport", &[5]),
         ];
         assert_eq!(found, expected);
-        let texts = [("no reason".to_owned(), 2), ("a face".to_owned(), 1)];
+        let texts = [("task …".to_owned(), 2), ("a face".to_owned(), 1)];
         assert_eq!(groups[0].texts, texts);
         assert!(groups[0].advice.ends_with("may cost money."));
         assert!(groups[3].advice.ends_with("at no cost."));

@@ -23,8 +23,10 @@ pub struct ReportItem {
     pub mode: Mode,
     /// The tier.
     pub tier: Tier,
-    /// The length of the video in seconds, or its maximum.
+    /// The length of the video in seconds, or its maximum; 0 if it is not known.
     pub seconds: u32,
+    /// Whether the request sets the length.
+    pub has_exact_length: bool,
     /// The prompt, or the shots, one on a line. Empty if it is not known.
     pub prompt: String,
     /// The number of attempts that were begun.
@@ -71,6 +73,7 @@ impl ReportItem {
             mode,
             tier,
             seconds: 0,
+            has_exact_length: false,
             prompt: String::new(),
             attempts: 0,
             spent: Spent::default(),
@@ -85,7 +88,8 @@ impl ReportItem {
         }
     }
 
-    /// Sets the prompt from the fields of a request: `prompt`, or the shots of `multi_prompt`.
+    /// Sets the prompt from the fields of a request, `prompt` or the shots of `multi_prompt`, and whether they have a
+    /// `duration`.
     ///
     /// ```
     /// use kling_omni::{Mode, Tier};
@@ -93,14 +97,17 @@ impl ReportItem {
     /// use kling_omni_batch::report::ReportItem;
     ///
     /// let item = ReportItem::new("cat", ItemState::Saved, Mode::Text, Tier::Pro);
-    /// let item = item.with_prompt_of(&serde_json::json!({"multi_prompt": ["A cat", "It sleeps"]}));
+    /// let item = item.with_fields(&serde_json::json!({"multi_prompt": ["A cat", "It sleeps"]}));
     /// assert_eq!(item.prompt, "A cat\nIt sleeps");
     /// ```
     #[must_use]
-    pub fn with_prompt_of(mut self, fields: &Value) -> Self {
+    pub fn with_fields(mut self, fields: &Value) -> Self {
         let prompt = fields["prompt"].as_str().map(str::to_owned);
         let shots = fields["multi_prompt"].as_array();
         let shots = shots.into_iter().flatten().filter_map(Value::as_str);
+        self.has_exact_length = fields
+            .get("duration")
+            .is_some_and(|duration| !duration.is_null());
         self.prompt = prompt.unwrap_or_else(|| shots.collect::<Vec<_>>().join("\n"));
         self
     }

@@ -127,7 +127,7 @@ impl ItemReader<'_> {
         let tasks = paid_tasks(item.state, item.attempts, &events);
         let reopening = reopening(&item);
         let mut shown = ReportItem::new(item.key, item.state, row.mode, row.tier);
-        shown = shown.with_prompt_of(item.request.fields());
+        shown = shown.with_fields(item.request.fields());
         shown.seconds = row.seconds;
         shown.attempts = item.attempts;
         shown.spent = (0..tasks).fold(Spent::default(), |all, _| all + one);

@@ -25,7 +25,7 @@ pub(crate) fn count(count: u64, noun: &str) -> String {
     }
 }
 
-/// A span of time: `0.4 s`, `58 s`, `1 min 5 s`, `2 h 3 min`, `4 d 1 h`.
+/// A span of time: `0.4 s`, `2 s`, `58 s`, `1 min 5 s`, `2 h 3 min`, `4 d 1 h`.
 pub(crate) fn span(milliseconds: u64) -> String {
     let seconds = milliseconds / 1_000;
     let two = |big: u64, unit: &str, small: u64, small_unit: &str| match small {
@@ -33,7 +33,10 @@ pub(crate) fn span(milliseconds: u64) -> String {
         _ => format!("{big} {unit} {small} {small_unit}"),
     };
     match seconds {
-        0..10 => format!("{}.{} s", seconds, milliseconds % 1_000 / 100),
+        0..10 => match milliseconds % 1_000 / 100 {
+            0 => format!("{seconds} s"),
+            tenths => format!("{seconds}.{tenths} s"),
+        },
         10..60 => format!("{seconds} s"),
         60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),
         3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
@@ -95,7 +98,7 @@ mod tests {
             assert_eq!(number(value), text);
         }
         for (milliseconds, text) in [
-            (0, "0.0 s"),
+            (0, "0 s"),
             (450, "0.4 s"),
             (58_900, "58 s"),
             (60_000, "1 min"),

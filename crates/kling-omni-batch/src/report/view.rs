@@ -320,7 +320,8 @@ fn facts(item: &ReportItem, spend: &ReportSpend) -> Vec<(&'static str, String)> 
     let mut facts = Vec::new();
     let length = match item.seconds {
         0 => String::new(),
-        seconds => format!("{seconds} s, "),
+        seconds if item.has_exact_length => format!("{seconds} s, "),
+        seconds => format!("at most {seconds} s, "),
     };
     let size = item.bytes.map(|bytes| format!(", {}", size(bytes)));
     let video = format!(

@@ -188,6 +188,7 @@ fn small_page() -> ReportPage {
     let mut saved = item("<cat>", ItemState::Saved);
     saved.prompt = "A cat \"by\" the window".to_owned();
     saved.seconds = 5;
+    saved.has_exact_length = true;
     saved.attempts = 1;
     saved.spent.tasks = 1;
     saved.video = Some("/clips/a #1.mp4".into());
