@@ -20,5 +20,6 @@ pub mod dist;
 pub mod explain;
 pub mod record;
 pub mod rules_page;
+pub mod screenshots;
 
 pub mod exit;

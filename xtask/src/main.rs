@@ -15,7 +15,7 @@ use xtask::codegen::{self, Mode, report};
 use xtask::exit::Exit;
 use xtask::spec::command::Spec;
 use xtask::summary::{self, Summary};
-use xtask::{accept, bench, check, dist, explain, record, rules_page, spec, surface};
+use xtask::{accept, bench, check, dist, explain, record, rules_page, screenshots, spec, surface};
 
 /// The commands of this workspace.
 ///
@@ -70,6 +70,8 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Take the pictures docs/report-light.png and docs/report-dark.png of a report; needs Chromium and chromedriver.
+    Screenshots,
     /// Compare versions of the spec.
     #[command(subcommand)]
     Spec(Spec),
@@ -169,6 +171,7 @@ fn run(root: &Path, program: &Path, command: &Command) -> Result<(String, Exit)>
             let folder = out.clone().unwrap_or_else(|| root.join("target/dist"));
             (dist::run(root, &folder)?, Exit::Done)
         }
+        Command::Screenshots => (screenshots::run(root)?, Exit::Done),
         Command::Ci { list: true, .. } => (ci::list(), Exit::Done),
         Command::Ci { steps, .. } => match ci::choose(steps) {
             Err(error) => (format!("error: {error}\n"), Exit::Usage),

@@ -19,6 +19,7 @@ mod output;
 mod progress;
 mod report;
 mod request;
+mod task_page;
 mod task_runner;
 
 use std::process::ExitCode;

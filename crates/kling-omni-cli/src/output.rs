@@ -109,6 +109,13 @@ impl OutputArgs {
     }
 }
 
+/// Checks whether a small file can be written, and replaced if it exists.
+pub(crate) async fn check_replaceable(path: &Path) -> Result<(), Failure> {
+    let destination = Destination::new(path).overwrite(true).required_space(0);
+    let checked = destination.check().await;
+    checked.map_err(|error| Failure::file(error.summary()))
+}
+
 /// Returns whether two paths name the same file, which need not exist.
 fn is_same(one: &Path, other: &Path) -> bool {
     let resolve = |path: &Path| {

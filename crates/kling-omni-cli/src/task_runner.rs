@@ -16,6 +16,7 @@ use crate::interrupt::Interrupts;
 use crate::next::NextCommand;
 use crate::output::OutputArgs;
 use crate::progress::Progress;
+use crate::task_page::TaskPage;
 use crate::{duration, failpoint, report};
 
 /// The poll interval with `--sandbox`, whose tasks take seconds.
@@ -99,6 +100,8 @@ pub(crate) struct TaskRunner<'a> {
     pub(crate) interrupts: Interrupts,
     /// The request for the sidecar, if known.
     pub(crate) request: Option<Value>,
+    /// The page of `--report`.
+    pub(crate) page: Option<TaskPage>,
     /// The end of `--timeout`, which covers the wait and the download.
     deadline: Option<Instant>,
 }
@@ -115,6 +118,7 @@ impl<'a> TaskRunner<'a> {
             progress,
             interrupts: Interrupts::listen(),
             request: None,
+            page: None,
             deadline: None,
         }
     }
@@ -122,9 +126,16 @@ impl<'a> TaskRunner<'a> {
     /// Waits until the task ends.
     pub(crate) async fn wait(&mut self, task: &Task, args: &WaitArgs) -> Result<Video, Failure> {
         self.expect(task);
+        if let Some(page) = &mut self.page {
+            page.set_created();
+        }
         let waited = self.poll_until_ended(task, args).await;
-        if waited.is_ok() {
-            self.connection.save_durations();
+        if let Some(page) = &mut self.page {
+            page.set_ended();
+        }
+        match &waited {
+            Ok(_) => self.connection.save_durations(),
+            Err(failure) => self.write_failed_page(task.id(), failure).await,
         }
         waited
     }
@@ -206,21 +217,37 @@ impl<'a> TaskRunner<'a> {
             save = save.request(request);
         }
         let saved = tokio::select! {
-            saved = save.into_future() => saved.map_err(|error| self.explain_download(task, video, error))?,
-            () = self.interrupts.next() => return Err(self.interrupted_download(task)),
+            saved = save.into_future() => saved.map_err(|error| self.explain_download(task, video, error)),
+            () = self.interrupts.next() => Err(self.interrupted_download(task)),
         };
-        self.report_new(task, video, &saved, json)
+        match saved {
+            Ok(saved) => self.report_new(task, video, &saved, json).await,
+            Err(failure) => {
+                self.write_failed_page(task.id(), &failure).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Writes the page about a task without a video, if one was asked for.
+    pub(crate) async fn write_failed_page(&mut self, id: &str, failure: &Failure) {
+        if let Some(page) = self.page.take() {
+            page.write_failed(id, failure).await;
+        }
     }
 
     /// Prints the path of a video that this run saved.
-    pub(crate) fn report_new(
-        self,
+    pub(crate) async fn report_new(
+        mut self,
         task: &Task,
         video: &Video,
         saved: &Saved,
         json: bool,
     ) -> Result<(), Failure> {
         self.progress.saved(saved.bytes);
+        if let Some(page) = self.page.take() {
+            page.write_saved(task.id(), saved).await;
+        }
         SavedOutput {
             request_id: task.request_id(),
             url_expires_at: expiry(video),
@@ -230,9 +257,17 @@ impl<'a> TaskRunner<'a> {
     }
 
     /// Prints the path of a video that an earlier run saved.
-    pub(crate) fn report_saved(self, id: &str, saved: &Saved, json: bool) -> Result<(), Failure> {
+    pub(crate) async fn report_saved(
+        mut self,
+        id: &str,
+        saved: &Saved,
+        json: bool,
+    ) -> Result<(), Failure> {
         self.progress
             .say("the video is already saved and unchanged");
+        if let Some(page) = self.page.take() {
+            page.write_saved(id, saved).await;
+        }
         drop(self);
         SavedOutput::new(id, saved).print(saved, json)
     }

@@ -16,6 +16,7 @@ mod move_ledger;
 mod new_rows;
 mod outcome;
 mod report;
+mod report_limits;
 mod retry;
 mod run;
 mod run_events;
@@ -54,6 +55,9 @@ Examples:
 
   Run it, at most 500 tasks and 60 creates per minute. After an interruption or a crash, the same command continues:
     kling-omni batch run clips.jsonl --out clips --max-tasks 500 --rate 60/min
+
+  Write a page with all videos, what they cost and what failed, to clips/report.html:
+    kling-omni batch report --out clips --format html
 
   Print the status when it changes, until the batch ends:
     kling-omni batch status --out clips --watch";

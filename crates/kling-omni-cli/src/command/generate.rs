@@ -25,6 +25,7 @@ use crate::output::OutputArgs;
 use crate::progress::Progress;
 use crate::report;
 use crate::request::{Request, RequestArgs};
+use crate::task_page::TaskPageArgs;
 use crate::task_runner::{TaskRunner, WaitArgs};
 
 #[derive(Args, Debug)]
@@ -51,6 +52,9 @@ pub(crate) struct GenerateArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    page: TaskPageArgs,
 
     /// Print one JSON object on stdout, on success and on failure
     #[arg(long, help_heading = "Output")]
@@ -120,6 +124,7 @@ pub(super) async fn run(
         dry_run,
         files,
         output,
+        page,
         json,
         wait,
         faults,
@@ -132,6 +137,7 @@ pub(super) async fn run(
     if !no_wait {
         connect.refuse_shared(&output).map_err(not_charged)?;
         output.check(None).await.map_err(not_charged)?;
+        page.check(&output).await.map_err(not_charged)?;
     }
     if dry_run {
         request.check(route)?;
@@ -167,6 +173,7 @@ pub(super) async fn run(
     let connection = connect.open(faults).await.map_err(not_charged)?;
     let mut runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
     runner.request = body;
+    runner.page = page.page(Some(&request));
     let sent_flag = SentFlag::default();
     let create = build_create(&runner, request, preflight, route, &files, &sent_flag);
     let sent = send(&mut runner, create.into_future(), &sent_flag).await?;

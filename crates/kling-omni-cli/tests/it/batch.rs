@@ -17,6 +17,7 @@ mod in_postgres;
 #[cfg(unix)]
 mod interrupting;
 mod metrics;
+mod page;
 mod readme;
 mod stable_names;
 mod webhooks;

@@ -252,7 +252,11 @@ fn interrupted_write_is_ignored() {
     for (name, end) in ends.iter().map(|end| end + 7).chain([0, 5]).enumerate() {
         // Longer than what is written over it.
         let rest = "x".repeat(10_000);
-        fs::write(&file, text[..end.min(text.len() - 3)].to_owned() + &rest).unwrap();
+        fs::write(
+            &file,
+            text[..end.min(text.len() - 3)].to_owned() + rest.as_str(),
+        )
+        .unwrap();
         created(generate(&service, &format!("{name}.journal")).run());
         let written = fs::read_to_string(&file).unwrap();
         assert!(written.ends_with('\n') && written.starts_with("kling-omni known tasks 1\n"));

@@ -24,6 +24,8 @@ mod known_tasks;
 mod listen;
 mod modes;
 mod output;
+#[cfg(unix)]
+mod pages;
 mod proxy;
 mod readme;
 mod request;

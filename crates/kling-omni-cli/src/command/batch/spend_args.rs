@@ -14,21 +14,21 @@ use crate::next::CommandOption;
 pub(super) struct SpendArgs {
     /// Create nothing more after this many tasks of the batch, earlier runs included
     #[arg(long, visible_alias = "budget", value_name = "N")]
-    max_tasks: Option<u64>,
+    pub(super) max_tasks: Option<u64>,
 
     /// Create nothing more after this many seconds of video, earlier runs included; a video whose length is not known in
     /// advance counts with the maximum of its mode
     #[arg(long, value_name = "N")]
-    max_seconds: Option<u64>,
+    pub(super) max_seconds: Option<u64>,
 
     /// Your prices, as JSON: currency, valid_until, and for each mode and tier per_second or per_task; a row without a
     /// price is an error
     #[arg(long, value_name = "FILE", value_parser = input::file())]
-    price_table: Option<PathBuf>,
+    pub(super) price_table: Option<PathBuf>,
 
     /// Create nothing more after this much money, in the currency of the price table, earlier runs included
     #[arg(long, value_name = "AMOUNT", requires = "price_table")]
-    max_spend: Option<Amount>,
+    pub(super) max_spend: Option<Amount>,
 }
 
 impl SpendArgs {

@@ -107,6 +107,7 @@ pub(super) async fn run(
         route,
         files,
         output,
+        page,
         json,
         wait,
         faults,
@@ -131,6 +132,7 @@ pub(super) async fn run(
             "--journal"
         };
         output.refuse_shared(option, &path).map_err(with_charge)?;
+        page.check(&output).await.map_err(with_charge)?;
     }
     if state.may_create() && !no_wait {
         connect.refuse_shared(&output).map_err(with_charge)?;
@@ -169,7 +171,8 @@ pub(super) async fn run(
             ))
         })?,
     };
-    let runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
+    let mut runner = TaskRunner::new(&connection, &output, Progress::new(verbose));
+    runner.page = page.page(request.as_ref());
     let sent_flag = SentFlag::default();
     let target = request.as_ref().map(|request| Target::new(request, route));
     let create =

@@ -44,6 +44,13 @@ fn videos_go_into_a_bucket() {
         let ended = about(&service, &format!("{command} --db cats.db")).expect(0);
         assert!(ended.stdout.contains(&saved), "{ended}");
     }
+    // A page links to objects: nothing is loaded from elsewhere.
+    let line = "batch report --format html --db cats.db";
+    let ended = service.program(line).run().expect(0);
+    assert_eq!(ended.stdout.trim(), "report.html");
+    let page = fs::read_to_string(service.folder().join("report.html")).unwrap();
+    assert!(page.contains(&format!(r#"<a href="{saved}""#)), "{page}");
+    assert!(!page.contains("<video"), "{page}");
     // The same command again changes nothing.
     run(&service, &server, "--db cats.db").run().expect(0);
     assert_eq!(service.charges(), 2);

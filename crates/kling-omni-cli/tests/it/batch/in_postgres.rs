@@ -40,6 +40,11 @@ fn ledger_can_be_in_postgres() {
         }
         shown.push(ended);
     }
+    let ended = about(&service, &format!("report --format html --db {url}")).expect(0);
+    assert_eq!(ended.stdout.trim(), "clips/report.html");
+    let page = fs::read_to_string(service.folder().join("clips/report.html")).unwrap();
+    assert!(page.contains(r#"src="row-2.mp4""#), "{page}");
+    assert!(!page.contains("sesame"), "{page}");
     assert_eq!(service.charges(), 2);
     for ended in shown {
         let text = ended.to_string();

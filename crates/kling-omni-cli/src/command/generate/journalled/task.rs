@@ -170,7 +170,13 @@ impl JournalledTask<'_> {
                 candidates, reason, ..
             }) => return Err(observer.ambiguous_failure(candidates, &reason)),
             Err(_) if !has_create && state.may_create() => return Err(without_request(&state)),
-            Err(error) => return Err(observer.explain(error)),
+            Err(error) => {
+                let failure = observer.explain(error);
+                if let Some(id) = state.task_id() {
+                    self.runner.write_failed_page(id, &failure).await;
+                }
+                return Err(failure);
+            }
         };
         let Observer {
             phase,
@@ -179,11 +185,11 @@ impl JournalledTask<'_> {
         } = observer;
         match phase {
             Phase::Downloading(task, video) if !is_already_saved => {
-                self.runner.report_new(&task, &video, &saved, json)
+                self.runner.report_new(&task, &video, &saved, json).await
             }
             _ => {
                 let id = state.task_id().unwrap_or_default();
-                self.runner.report_saved(id, &saved, json)
+                self.runner.report_saved(id, &saved, json).await
             }
         }
     }
