@@ -1,6 +1,6 @@
 //! Bookkeeping on Postgres: what a run writes, without requests, and the move of a large ledger.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
@@ -66,7 +66,13 @@ async fn write(ledger: &dyn Ledger, writer: usize, recorded: &Transitions) -> Re
     let account = ledger.assign(batch, service, &name(writer)).await?;
     let lease = ledger.acquire(account, "bench").await?;
     let items = ledger.items(ItemQuery::new(batch)).await?;
+    let mut renewed = Instant::now();
     for item in items {
+        // As a run does.
+        if renewed.elapsed() > Duration::from_secs(1) {
+            ledger.renew(&lease).await?;
+            renewed = Instant::now();
+        }
         let saved = ItemState::Saved;
         recorded
             .write(ledger, &lease, item.id, item.position, saved)
