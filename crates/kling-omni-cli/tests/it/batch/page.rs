@@ -70,7 +70,8 @@ fn page_can_be_written_during_a_run() {
 #[test]
 fn page_of_one_task() {
     let service = Service::quick();
-    let program = service.program("generate -o cat.mp4 --report cat.html -p");
+    service.inject("create:clip-seconds=4@1".parse().unwrap());
+    let program = service.program("generate -d 3 -o cat.mp4 --report cat.html -p");
     let ended = program.arg("A cat <b>by</b> the window").run().expect(0);
     assert_eq!(ended.stdout.trim(), "cat.mp4");
     assert!(ended.stderr.contains("report: cat.html"), "{ended}");
@@ -78,6 +79,10 @@ fn page_of_one_task() {
     assert!(html.contains(r#"src="cat.mp4""#), "{html}");
     assert!(
         html.contains("A cat &#60;b&#62;by&#60;/b&#62; the window"),
+        "{html}"
+    );
+    assert!(
+        html.contains("the video is 4 s long instead of 3 s"),
         "{html}"
     );
     assert!(!html.contains("Batch report"), "{html}");

@@ -18,6 +18,7 @@ const CARDS: &str = "return [...document.querySelectorAll('.card')].map((card) =
         shown: card.querySelector('.state').textContent,
         prompt: card.querySelector('.prompt')?.textContent,
         error: card.querySelector('.error')?.textContent,
+        findings: [...card.querySelectorAll('.findings li')].map((finding) => finding.textContent),
         video: card.querySelector('video')?.getAttribute('src'),
         facts: Object.fromEntries(facts.map((fact) => [fact.firstChild.textContent, fact.lastChild.textContent])),
     };
@@ -53,6 +54,7 @@ async fn shows_what_the_ledger_has() {
         "prices": [{"mode": "text", "tier": "pro", "per_second": "0.5"}]}"#;
     fs::write(service.folder().join("prices.json"), prices).unwrap();
     service.inject("create:400@6".parse().unwrap());
+    service.inject("create:clip-seconds=4@1".parse().unwrap());
     let run = "batch run clips.jsonl --out clips --yes --poll-interval 0.1 --in-flight 1 --retry-failed 1";
     service.program(run).run().expect(4);
     let about = |line: &str| {
@@ -88,6 +90,10 @@ async fn shows_what_the_ledger_has() {
     assert_eq!(cards[0]["prompt"], "A cat by the window");
     assert_eq!(cards[3]["prompt"], "It wakes up\nIt sleeps");
     assert_eq!(cards[0]["facts"]["Cost"], "1 task, 1.5 EUR");
+    assert_eq!(
+        cards[0]["findings"],
+        json!(["the video is 4 s long instead of 3 s"])
+    );
     // The task that failed was created again, which is paid for.
     assert_eq!(cards[1]["facts"]["Cost"], "2 tasks, 3 EUR");
     let rejected = cards.iter().filter(|card| card["state"] == "rejected");
@@ -106,7 +112,8 @@ async fn shows_what_the_ledger_has() {
     // Each video is the one beside the page, whatever its name.
     let lengths = browser.run_async(LENGTHS).await;
     let saved = rows.iter().filter(|row| !row["file"].is_null());
-    let expected: Vec<_> = saved.map(|row| row["seconds"].clone()).collect();
+    let mut expected: Vec<_> = saved.map(|row| row["seconds"].clone()).collect();
+    expected[0] = 4.into();
     assert_eq!(lengths, Value::from(expected));
     check_isolation(&browser).await;
     browser.close().await;
