@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -15,8 +15,10 @@ use super::page::parts;
 use super::view::View;
 use super::{Console, plain};
 
-/// The minimum time between two renderings of a page, in real time.
-const RENDER_INTERVAL: Duration = Duration::from_millis(100);
+/// The minimum pause between two renderings of a page, in real time.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The minimum pause in relation to the time that the last rendering took: a page takes a tenth of a processor at most.
+const PAUSE_FACTOR: u32 = 9;
 /// The time after which a browser connects again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -29,9 +31,19 @@ struct LivePage {
     versions: HashMap<&'static str, u64>,
     /// The parts of the last rendering that are not sent yet.
     unsent: VecDeque<Event>,
+    rendered: Option<Rendered>,
     changes: watch::Receiver<()>,
     stop: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// The last rendering of a page.
+#[derive(Clone, Copy, Debug)]
+struct Rendered {
+    /// When the status of a task changes next.
+    next_change: Option<SystemTime>,
+    /// The minimum time until the next rendering.
+    pause: Duration,
 }
 
 /// Returns the stream of a page. It begins with all parts, so a browser that connects again misses nothing.
@@ -46,6 +58,7 @@ pub(super) fn stream(console: Arc<Console>, view: View) -> Response {
         view,
         versions: HashMap::new(),
         unsent: VecDeque::from([Event::default().retry(RETRY)]),
+        rendered: None,
         changes: console.service.changes.subscribe(),
         stop: console.stop.clone(),
         console,
@@ -70,12 +83,18 @@ impl LivePage {
             if let Some(event) = self.unsent.pop_front() {
                 return Some(event);
             }
+            if let Some(rendered) = self.rendered {
+                self.wait(rendered).await;
+            }
+            // Both are read before the page is rendered, so no change is missed.
             self.changes.borrow_and_update();
             let next_change = self.next_status_change();
+            let started = Instant::now();
             self.render()?;
-            if self.unsent.is_empty() {
-                self.wait(next_change).await;
-            }
+            self.rendered = Some(Rendered {
+                next_change,
+                pause: PAUSE.max(started.elapsed() * PAUSE_FACTOR),
+            });
         }
     }
 
@@ -91,10 +110,10 @@ impl LivePage {
     }
 
     /// Waits until a record, a fault or the status of a task changes, or the sandbox stops.
-    async fn wait(&mut self, next_change: Option<SystemTime>) {
+    async fn wait(&mut self, rendered: Rendered) {
         let clock = &self.console.service.clock;
         let status_changes = async {
-            match next_change {
+            match rendered.next_change {
                 Some(at) => clock.sleep_until(at).await,
                 None => std::future::pending().await,
             }
@@ -108,7 +127,7 @@ impl LivePage {
             () = status_changes => {}
             () = stopped => return,
         }
-        tokio::time::sleep(RENDER_INTERVAL).await;
+        tokio::time::sleep(rendered.pause).await;
     }
 
     /// Returns when the status of a task changes next.
