@@ -14,7 +14,7 @@ async fn main() {
         std::process::exit(1);
     };
     let sandbox = scene::play().await;
-    browser.set_size(1280, 860).await;
+    browser.set_size(1280, 640).await;
     browser.set_color_scheme(ColorScheme::Light).await;
     browser
         .open(sandbox.console_url().expect("the console is served"))

@@ -35,7 +35,7 @@ pub(super) struct TaskDetail {
     timeline: Timeline,
 }
 
-/// The result of a task, which the console serves itself: watching it is no request of the program.
+/// The result of a task, which the console serves itself: watching it does not count as a download.
 #[derive(Template)]
 #[template(path = "task_video.html")]
 pub(super) struct TaskVideo {

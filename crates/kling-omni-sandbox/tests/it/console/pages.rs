@@ -95,7 +95,7 @@ async fn tasks_and_charges_are_shown() {
     assert!(part(&page, "body").contains("[sandbox:fail=out of film]"));
     let events = part(&page, "events");
     assert!(events.contains("Task created and charged"), "{events}");
-    assert!(events.contains("<td>20 s</td>"), "{events}");
+    assert!(events.contains(">20 s</td>"), "{events}");
     assert!(events.contains("<span class=\"badge bad\">FAILED</span>"));
 }
 
