@@ -1,4 +1,4 @@
-//! Pictures of the page of a report, from a batch of the sandbox.
+//! Pictures of the page of a report, from a batch of the sandbox, and of the console of the sandbox.
 
 use std::fs;
 use std::path::Path;
@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 
 /// The pictures, from the root of the repository.
 const PICTURES: [&str; 2] = ["docs/report-light.png", "docs/report-dark.png"];
+/// The picture of the console. Its scene is an example of the sandbox.
+const CONSOLE: &str = "docs/console.png";
 /// A page of a repository should not load slowly.
 const MAX_BYTES: u64 = 200_000;
 
@@ -64,8 +66,20 @@ pub fn run(root: &Path) -> Result<String> {
         page,
     ];
     cargo(&[&take[..], &SIZE, &PICTURES].concat())?;
+    cargo(&[
+        "run",
+        "--quiet",
+        "--package",
+        "kling-omni-sandbox",
+        "--features",
+        "console",
+        "--example",
+        "console_picture",
+        "--",
+        CONSOLE,
+    ])?;
     let mut written = String::new();
-    for picture in PICTURES {
+    for picture in PICTURES.into_iter().chain([CONSOLE]) {
         let bytes = fs::metadata(root.join(picture))?.len();
         ensure!(
             bytes < MAX_BYTES,
