@@ -13,6 +13,9 @@ const MOST_LINES_OF_SNAPSHOT: usize = 60;
 const LONG_SNAPSHOTS: &[&str] = &[
     // One line for each code and each form of a value, with the words that describe it.
     "schema/Finding.snap",
+    // One line for each property of each kind of finding about a video, with the words that describe it.
+    "schema/Saved.snap",
+    "schema/Sidecar.snap",
     // Each field with its rules and the words that describe it.
     "schema/TextToVideo.snap",
     "schema/VideoReference.snap",

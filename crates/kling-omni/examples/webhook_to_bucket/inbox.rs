@@ -26,7 +26,7 @@ impl Inbox {
 
     /// Saves videos until it is dropped, and sends the URL of each object.
     pub async fn run(self, saved: UnboundedSender<String>) {
-        // First, so that no delivery is missed between the two.
+        // First: a delivery that arrives while the list is read is kept.
         let mut deliveries = self.receiver.deliveries();
         self.catch_up(&saved).await;
         while let Some(delivery) = deliveries.next().await {
