@@ -30,6 +30,7 @@ pub(crate) struct Faults {
 /// A rule that is evaluated for requests and deliveries.
 #[derive(Clone, Debug)]
 pub(crate) struct ArmedRule {
+    #[cfg_attr(not(feature = "console"), allow(dead_code))]
     pub(crate) id: u64,
     pub(crate) rule: Arc<FaultRule>,
     /// How many requests or deliveries matched the target and the task.
