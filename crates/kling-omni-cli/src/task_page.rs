@@ -1,6 +1,6 @@
 //! The page about one task: `generate --report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use clap::Args;
@@ -109,12 +109,14 @@ impl TaskPage {
 
     /// The task has its end already: a page that cannot be written is a warning.
     async fn write(mut self, id: &str) {
-        self.item.key = id.to_owned();
+        let file = self.item.video.as_deref().and_then(Path::file_name);
+        let name = file.map_or(id.into(), |name| name.to_string_lossy());
+        self.item.key = name.into_owned();
         self.item.task_id = Some(id.to_owned());
         let task = self.created.zip(self.ended);
         let task = task.map(|(created, ended)| ended.saturating_duration_since(created));
         self.item.times.task_ms = task.map(|task| task.as_millis().try_into().unwrap_or(u64::MAX));
-        let mut page = ReportPage::new(id, SystemTime::now());
+        let mut page = ReportPage::new(self.item.key.as_str(), SystemTime::now());
         page.spend = ReportSpend::default();
         page.spend.spent = self.item.spent;
         page.items.push(self.item);

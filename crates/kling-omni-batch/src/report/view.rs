@@ -131,7 +131,7 @@ impl PageView {
             cards: page
                 .items
                 .iter()
-                .map(|item| CardView::new(item, &page.spend, folder))
+                .map(|item| CardView::new(item, &page.spend, folder, is_batch))
                 .collect(),
         }
     }
@@ -283,7 +283,8 @@ fn advice_parts(text: &str) -> Vec<AdvicePart> {
 }
 
 impl CardView {
-    fn new(item: &ReportItem, spend: &ReportSpend, folder: &Path) -> Self {
+    /// `is_folded` hides the end of a long prompt at first.
+    fn new(item: &ReportItem, spend: &ReportSpend, folder: &Path, is_folded: bool) -> Self {
         let prompt = visible(&item.prompt);
         let place = item
             .video
@@ -299,7 +300,7 @@ impl CardView {
             place_text: visible(&path.to_string_lossy()),
             poster: poster.map(|poster| relative_url(poster, folder)),
             hint: hint(item.state),
-            beginning: beginning(&prompt),
+            beginning: is_folded.then(|| beginning(&prompt)).flatten(),
             prompt,
             error: item.error.as_ref().map(|error| visible(&error.text)),
             findings: item.findings.iter().map(|text| visible(text)).collect(),
