@@ -55,9 +55,10 @@ fn table(operation: &Operation<'_>) -> String {
     };
     let mut text = format!("{direction}{} {}\n", operation.method, operation.path);
     let _ = writeln!(text, "keys: {}", keys(operation.node));
-    let role: Vec<_> = entries(&operation.node["x-task"])
+    let mut role: Vec<_> = entries(&operation.node["x-task"])
         .map(|(key, value)| format!("{key} {}", plain(value)))
         .collect();
+    role.sort();
     if !role.is_empty() {
         let _ = writeln!(text, "task: {}", role.join(", "));
     }

@@ -19,7 +19,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "a wait without `.await`",
         "let video = client.task(\"a\").wait()?;",
-        "the `?` operator cannot be applied to type `Wait`",
+        "the `?` operator cannot be applied to type `kling_omni::polling::Wait`",
     ),
     (
         "a create that is dropped",

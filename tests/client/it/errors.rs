@@ -431,8 +431,17 @@ async fn upload() {
         append_error(&mut text, case, &upload.await.expect_err(case));
     }
     let mut snapshots = snapshots("errors");
-    snapshots.check("upload", &text);
+    snapshots.check("upload", &hide_columns(&text));
     snapshots.finish();
+}
+
+/// Hides positions in responses: serde_json writes keys in another order if any crate asks for it.
+fn hide_columns(text: &str) -> String {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let parts = text
+        .split(" column ")
+        .map(|part| part.trim_start_matches(is_digit));
+    parts.collect::<Vec<_>>().join(" column …")
 }
 
 #[test]

@@ -44,6 +44,10 @@ const ONE_WAY: &[(&str, &str)] = &[
     ("NestedValidationProblem", ERROR),
     ("UploadRequest", UPLOAD),
     ("UploadPlacesResponse", UPLOAD),
+    (
+        "UploadedFilesResponse",
+        "is read to find out whether uploads are allowed",
+    ),
 ];
 const ERROR: &str = "becomes an error, whose texts have snapshots, and is never sent";
 

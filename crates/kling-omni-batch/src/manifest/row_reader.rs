@@ -258,7 +258,9 @@ impl RowReader {
         fields: &Map<String, Value>,
         findings: &mut Findings,
     ) -> Option<&'static RequestType> {
-        let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+        let mut names: Vec<&str> = fields.keys().map(String::as_str).collect();
+        // Maps of serde_json have the order of the text if any crate of the program asks for it.
+        names.sort_unstable();
         let found = RequestType::with_fields(&names);
         if found.is_none() {
             let conflict = (1..names.len()).find_map(|last| {

@@ -70,8 +70,12 @@ pub(super) async fn run(args: DoctorArgs, connect: &ConnectArgs) -> Result<(), F
     output.checks.push(Check::ok(
         "program",
         format!(
-            "kling-omni {}, API document {}, {} {}",
-            output.program, output.api_document, output.os, output.arch
+            "{} {}, API document {}, {} {}",
+            env!("CARGO_BIN_NAME"),
+            output.program,
+            output.api_document,
+            output.os,
+            output.arch
         ),
     ));
     let proxies = machine::check_proxies();

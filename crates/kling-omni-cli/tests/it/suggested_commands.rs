@@ -162,9 +162,9 @@ fn are_built_in_one_place() {
                 let is_doc = line.trim_start().starts_with("//");
                 let has_command = line.contains("kling-omni ") || line.contains("kling-omni {");
                 // Help texts have commands with placeholders.
-                let is_help = ["generate", "check", "batch"]
+                let is_help = ["generate", "check", "batch", "doctor"]
                     .iter()
-                    .any(|command| line.contains(&format!("kling-omni {command} ")));
+                    .any(|command| line.contains(&format!("kling-omni {command}")));
                 // The header of a file is not a command.
                 let is_header = line.contains("const HEADER: ");
                 let is_exempt = is_doc || is_help || is_header;

@@ -126,7 +126,12 @@ fn members(value: &impl Serialize) -> Map<String, Value> {
     // Cannot fail: the fields are strings, numbers, lists and our own enums, and have no local files. NaN becomes
     // null.
     match serde_json::to_value(value) {
-        Ok(Value::Object(members)) => members,
+        Ok(Value::Object(mut members)) => {
+            // The same bytes in every program: maps of serde_json have another order if any crate asks for it.
+            members.sort_keys();
+            members.values_mut().for_each(Value::sort_all_objects);
+            members
+        }
         _ => Map::new(),
     }
 }

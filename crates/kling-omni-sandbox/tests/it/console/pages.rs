@@ -106,7 +106,7 @@ async fn requests_are_shown_with_their_responses() {
     let request = bench
         .request(Method::POST, &format!("{PRO}?page=2"))
         .header("x-own", "mine");
-    let body = request_body_with("prompt", "Ein Fluß");
+    let body = request_body_with("prompt", "Straße");
     let created = TestResponse::to(request.json(&body)).await;
     let missing = TestResponse::to(
         bench
@@ -129,7 +129,7 @@ async fn requests_are_shown_with_their_responses() {
         "createReferenceToVideoPro",
         "x-own",
         "mine",
-        "Ein Fluß",
+        "Straße",
         KEY_HEADER,
         created.header("x-request-id").unwrap(),
         created.header("x-ratelimit-remaining").unwrap(),
