@@ -29,7 +29,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "a wait as a future",
         "fn spawn(_: impl Future) {} spawn(client.task(\"a\").wait());",
-        "`Wait` is not a future",
+        "`kling_omni::polling::Wait` is not a future",
     ),
     (
         "a builder without `build`",

@@ -38,7 +38,10 @@ impl Payload {
 
     /// The body in serialised form.
     pub(super) fn to_body(&self) -> Result<Box<RawValue>> {
-        to_raw_value(self.body())
+        // The same bytes in every program: maps of serde_json have another order if any crate asks for it.
+        let mut body = self.body().clone();
+        body.sort_all_objects();
+        to_raw_value(&body)
             .map_err(|error| Error::uncharged(ErrorKind::Validation, error.to_string()))
     }
 

@@ -127,7 +127,7 @@ fn members(value: &impl Serialize) -> Map<String, Value> {
     // null.
     match serde_json::to_value(value) {
         Ok(Value::Object(mut members)) => {
-            // The same bytes in every program: maps of serde_json have another order if any crate asks for it.
+            // In the order in which they are sent.
             members.sort_keys();
             members.values_mut().for_each(Value::sort_all_objects);
             members
