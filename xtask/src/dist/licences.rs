@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::Component;
 
@@ -22,7 +22,7 @@ const NAMES: [&str; 6] = [
 ///
 /// # Errors
 ///
-/// A component names no licence, or a file cannot be read.
+/// A component names no licence and has no text of one, or a file cannot be read.
 pub fn third_party_licences(components: &[Component]) -> Result<String> {
     let mut page = String::from(
         "The program contains the packages below, each under its own licence. Their texts follow.\n\n",
@@ -33,14 +33,19 @@ pub fn third_party_licences(components: &[Component]) -> Result<String> {
         .filter(|component| component.is_third_party)
     {
         let name = format!("{} {}", component.name, component.version);
-        let licence = component.licence.as_ref();
-        let licence = licence.with_context(|| format!("{name} names no licence"))?;
+        let own = texts_of(component)?;
+        // Some manifests name none, and the package has its text.
+        let licence = match &component.licence {
+            Some(licence) => licence,
+            None if !own.is_empty() => "see its text",
+            None => bail!("{name} names no licence and has no text of one"),
+        };
         let source = component
             .repository
             .as_deref()
             .unwrap_or("https://crates.io");
         writeln!(page, "{name}: {licence} ({source})")?;
-        for text in texts_of(component)? {
+        for text in own {
             texts.entry(text).or_default().push(name.clone());
         }
     }

@@ -85,8 +85,14 @@ fn licence_text_is_listed_once_with_its_packages() {
     assert!(!page.contains("no licence"), "{page}");
 
     components[0].licence = None;
+    let page = third_party_licences(&components).expect("a page");
+    assert!(page.contains("alpha 1.2.3: see its text ("), "{page}");
+    fs::remove_file(folder.path().join("alpha/LICENSE-MIT")).expect("the file");
     let error = third_party_licences(&components).expect_err("no licence");
-    assert_eq!(error.to_string(), "alpha 1.2.3 names no licence");
+    assert_eq!(
+        error.to_string(),
+        "alpha 1.2.3 names no licence and has no text of one"
+    );
 }
 
 #[test]
