@@ -19,8 +19,8 @@ pub struct Constants {
     /// How many transactions the database runs at once: assumed.
     #[arg(long, default_value_t = 2)]
     database_cores: usize,
-    /// Transactions of a create: its begin, the lease, the announcement, the task, and reads.
-    #[arg(long, default_value_t = 5)]
+    /// Transactions of a create: its begin, the announcement, the task, and reads.
+    #[arg(long, default_value_t = 4)]
     create_transactions: u32,
     /// Transactions from the end of a task to its saved video, with the job of its download.
     #[arg(long, default_value_t = 7)]
