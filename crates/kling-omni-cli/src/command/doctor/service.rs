@@ -74,15 +74,25 @@ pub(in crate::command) async fn clock_ahead(base_url: &str) -> Result<Option<i64
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(10))
         .build()?;
+    let sent = SystemTime::now();
     let response = client.get(base_url).send().await?;
+    let received = SystemTime::now();
     let date = response.headers().get("date");
     let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    let now = SystemTime::now();
-    Ok(date.map(|date| match date.duration_since(now) {
-        Ok(ahead) => ahead.as_secs().cast_signed(),
-        // The header has whole seconds, so a part of a second is not a difference.
-        Err(behind) => -behind.duration().as_secs().cast_signed(),
-    }))
+    Ok(date.map(|date| seconds_ahead(date, sent, received)))
+}
+
+/// Returns how many seconds a clock is ahead that showed `date` at some time between `sent` and `received`.
+fn seconds_ahead(date: SystemTime, sent: SystemTime, received: SystemTime) -> i64 {
+    // The header has whole seconds, so the clock showed up to a second more.
+    let latest = date + Duration::from_secs(1);
+    if let Ok(ahead) = date.duration_since(received) {
+        ahead.as_secs().cast_signed()
+    } else if let Ok(behind) = sent.duration_since(latest) {
+        -behind.as_secs().cast_signed()
+    } else {
+        0
+    }
 }
 
 pub(in crate::command) fn check_clock(
@@ -109,4 +119,26 @@ pub(in crate::command) fn check_clock(
         Ok(None) => "its clock is not known".to_owned(),
     };
     Check::ok("service", format!("{url}, {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_response_is_not_a_clock_difference() {
+        let second = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds);
+        for (date, sent, received, expected) in [
+            (100.0, 100.2, 100.3, 0),
+            (100.0, 100.9, 101.1, 0),
+            (100.0, 100.9, 109.0, 0),
+            (100.0, 99.0, 109.0, 0),
+            (100.0, 101.5, 101.6, 0),
+            (100.0, 103.5, 109.0, -2),
+            (100.0, 90.0, 95.5, 4),
+        ] {
+            let ahead = seconds_ahead(second(date), second(sent), second(received));
+            assert_eq!(ahead, expected, "{date} between {sent} and {received}");
+        }
+    }
 }
