@@ -147,7 +147,8 @@ enum Event {
     Known { account: u32, ended: Moment },
     Fetch { ended: Moment },
     Downloaded { ended: Moment },
-    Tick,
+    ConductorTick { account: u32 },
+    WorkerTick,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -222,9 +223,13 @@ pub fn simulate(constants: &Constants, polled: &Polled, fleet: Fleet, seed: u64)
 impl Model<'_> {
     fn run(&mut self) -> Outcome {
         for account in 0..self.fleet.accounts {
-            self.go_on(0, account as u32);
+            let account = account as u32;
+            self.go_on(0, account);
+            self.at(0, Event::ConductorTick { account });
         }
-        self.at(0, Event::Tick);
+        for _ in 0..self.fleet.workers {
+            self.at(0, Event::WorkerTick);
+        }
         let mut now = 0;
         while self.delays.len() < self.fleet.items as usize
             && let Some(Reverse((at, event))) = self.events.pop()
@@ -296,17 +301,18 @@ impl Model<'_> {
                 let saved = self.transact(now, count);
                 self.delays.push(seconds(saved - ended) as f32);
             }
-            Event::Tick => {
-                for account in 0..self.fleet.accounts {
-                    let state = &self.accounts[account];
-                    if state.planned + state.prepared + state.in_flight > 0 {
-                        self.transact(now, self.constants.tick_transactions);
-                    }
+            // The next one is due when this one has ended, so a busy database gets fewer of them.
+            Event::ConductorTick { account } => {
+                let state = &self.accounts[account as usize];
+                let is_idle = !state.is_preparing && !state.is_creating;
+                if !is_idle || state.planned + state.prepared + state.in_flight > 0 {
+                    let ends = self.transact(now, self.constants.tick_transactions);
+                    self.at(ends + moment(1.0), Event::ConductorTick { account });
                 }
-                for _ in 0..self.fleet.workers {
-                    self.transact(now, self.constants.worker_transactions);
-                }
-                self.at(now + moment(1.0), Event::Tick);
+            }
+            Event::WorkerTick => {
+                let ends = self.transact(now, self.constants.worker_transactions);
+                self.at(ends + moment(1.0), Event::WorkerTick);
             }
         }
     }
