@@ -73,7 +73,7 @@ async fn stream_begins_with_the_page() {
 async fn changes_are_sent() {
     let console = ConsoleBench::start().await;
     let mut events = Events::open(&console, "/").await;
-    assert!(events.part("requests").await.contains("no such requests"));
+    assert!(events.part("requests").await.contains("no requests"));
     let (_, _) = (events.part("deliveries").await, events.part("arm").await);
 
     let id = console.bench.create(PRO, &request_body()).await;

@@ -23,7 +23,8 @@ async fn pages_without_records_are_shown() {
         assert!(page.contains("data-live=\"/live"), "{page}");
     }
     let page = console.page("/").await;
-    let export = format!("KLING_OMNI_BASE_URL={}", console.bench.sandbox.base_url());
+    let base_url = console.bench.sandbox.base_url();
+    let export = format!("export KLING_OMNI_BASE_URL={base_url} FREEPIK_API_KEY=KEY");
     assert!(part(&page, "tasks").contains(&export), "{page}");
     assert!(part(&page, "charges").contains("Nothing was charged"));
 }

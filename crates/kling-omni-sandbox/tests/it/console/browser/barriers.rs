@@ -3,6 +3,7 @@
 use kling_omni_test_browser::ColorScheme;
 
 use super::{Window, fill};
+use crate::harness::LIST;
 
 const EMPTY: [&str; 5] = ["/", "/tasks", "/requests", "/deliveries", "/faults"];
 const FILLED: [&str; 9] = [
@@ -43,6 +44,33 @@ async fn pages_have_no_barriers() {
         check(&window, &FILLED, ColorScheme::Light, 1280).await;
         check(&window, &FILLED, ColorScheme::Dark, 1280).await;
         check(&window, &FILLED, ColorScheme::Light, 390).await;
+    }
+    window.close().await;
+}
+
+#[tokio::test]
+async fn outcomes_in_a_row_are_not_broken() {
+    let Some(window) = Window::start().await else {
+        return;
+    };
+    let _received = fill(window.bench()).await;
+    let id = window.bench().sandbox.tasks()[0].id().to_owned();
+    for _ in 0..8 {
+        window.bench().get(&format!("{LIST}/{id}")).await;
+    }
+    let broken = "return [...document.querySelectorAll('.rows .badge')]
+        .filter((badge) => badge.getClientRects()[0].height > 24 && badge.textContent.length < 20)
+        .map((badge) => badge.textContent)";
+    for width in [390, 780, 1100, 1280, 1680] {
+        window.browser.set_size(width, 900).await;
+        for path in ["/", "/requests?show=faults", "/deliveries"] {
+            window.open(path).await;
+            assert_eq!(
+                window.browser.texts(broken).await,
+                [""; 0],
+                "{path}, {width}"
+            );
+        }
     }
     window.close().await;
 }

@@ -68,6 +68,23 @@ async fn fault_is_armed_by_the_keyboard() {
 }
 
 #[tokio::test]
+async fn copied_command_has_the_fault_with_all_spaces() {
+    let Some(window) = Window::start().await else {
+        return;
+    };
+    let fault = "create:message=a  b   c";
+    window.bench().sandbox.inject(fault.parse().unwrap());
+    let copied = "getSelection().selectAllChildren(document.querySelector('#faults .quiet code'));
+        return getSelection().toString()";
+    for page in ["/", "/faults"] {
+        window.open(page).await;
+        let command = format!("kling-omni sandbox --fault '{fault}'");
+        assert_eq!(window.browser.run(copied).await, command, "{page}");
+    }
+    window.close().await;
+}
+
+#[tokio::test]
 async fn delivery_is_sent_again_by_a_click() {
     let Some(window) = Window::start().await else {
         return;
