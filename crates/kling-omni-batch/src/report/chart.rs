@@ -48,7 +48,9 @@ type Value = fn(&TimelineBin) -> u64;
 
 impl TimelineChart {
     pub(crate) fn new(timeline: &ReportTimeline) -> Self {
-        let span_ms = timeline.width_ms * timeline.bins.len() as u64;
+        // Each quarter is a whole number of bins, so the axis has round times.
+        let bins = timeline.bins.len().next_multiple_of(4);
+        let quarter_ms = timeline.width_ms * (bins / 4) as u64;
         let total = |value: Value| timeline.bins.iter().map(value).sum::<u64>();
         let sum = |label, tone, value: Value| {
             let total = text::number(total(value));
@@ -78,11 +80,11 @@ impl TimelineChart {
         if total(|bin| bin.failed) > 0 {
             strips.push(sum("Without a video", "bad", |bin| bin.failed));
         }
-        let ticks = (0..=4).map(|quarter| text::span(span_ms * quarter / 4));
+        let ticks = (0..=4).map(|quarter| text::span(quarter * quarter_ms));
         let rows = (0..).zip(&timeline.bins);
         let rows = rows.filter(|(_, bin)| **bin != TimelineBin::default());
         Self {
-            bins: timeline.bins.len(),
+            bins,
             strips,
             ticks: ticks.collect(),
             start: text::time(timeline.start_ms),
@@ -178,6 +180,32 @@ mod tests {
             ]
         );
         assert_eq!(shares(&[0])[0].width, "0.000");
+    }
+
+    #[test]
+    fn axis_has_whole_bins() {
+        for (bins, width_ms, ticks) in [
+            (1, 1_000, ["0 s", "1 s", "2 s", "3 s", "4 s"]),
+            (5, 1_000, ["0 s", "2 s", "4 s", "6 s", "8 s"]),
+            (
+                60,
+                10_000,
+                ["0 s", "2 min 30 s", "5 min", "7 min 30 s", "10 min"],
+            ),
+            (
+                78,
+                3_600_000,
+                ["0 s", "20 h", "1 d 16 h", "2 d 12 h", "3 d 8 h"],
+            ),
+        ] {
+            let chart = TimelineChart::new(&ReportTimeline {
+                start_ms: 0,
+                width_ms,
+                bins: vec![TimelineBin::default(); bins],
+            });
+            assert_eq!(chart.ticks, ticks, "{bins}");
+            assert_eq!(chart.bins % 4, 0, "{bins}");
+        }
     }
 
     #[test]

@@ -76,11 +76,29 @@ pub(crate) fn time(at_ms: u64) -> (String, String) {
 
 /// Text of others, in which characters that cannot be seen are escaped. Lines and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
-    let line = |line: &str| {
-        let parts = line.split('\t').map(printable);
-        parts.collect::<Vec<_>>().join("\t")
-    };
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(visible_line)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn visible_line(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut before = ' ';
+    for c in line.chars() {
+        // Persian, Hindi and emoji need a joiner, and in other text it is hidden.
+        let joins = is_joiner(c) && !before.is_ascii() && !is_joiner(before);
+        match joins || c == '\t' {
+            true => shown.push(c),
+            false => shown.push_str(&printable(c.encode_utf8(&mut [0; 4]))),
+        }
+        before = c;
+    }
+    shown
+}
+
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 #[cfg(test)]
@@ -117,6 +135,15 @@ mod tests {
     fn invisible_characters_are_escaped_but_lines_stay() {
         let text = "a cat\r\n\tsleeps\u{0}\u{202e}\u{2028}";
         assert_eq!(visible(text), "a cat\n\tsleeps\\u{0}\\u{202e}\\u{2028}");
+        for text in [
+            "\u{645}\u{6cc}\u{200c}\u{62e}",
+            "\u{1f469}\u{200d}\u{1f467}",
+            "\n\na",
+        ] {
+            assert_eq!(visible(text), text);
+        }
+        let text = "a\u{200d}b \u{1f469}\u{200d}\u{200d}";
+        assert_eq!(visible(text), "a\\u{200d}b \u{1f469}\u{200d}\\u{200d}");
         assert_eq!(time(1_764_547_200_000).0, "2025-12-01T00:00:00Z");
         assert_eq!(time(u64::MAX / 2).0, "");
     }

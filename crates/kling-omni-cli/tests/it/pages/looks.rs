@@ -111,9 +111,9 @@ async fn printed_page_has_all_items_and_no_controls() {
     browser
         .devtools("Emulation.setEmulatedMedia", json!({"media": "print"}))
         .await;
-    let shown = "return ['#filters', '.skip', '.card'].map((part) =>
+    let shown = "return ['#filters', '.skip', 'video', '.card'].map((part) =>
         `${part} ${[...document.querySelectorAll(part)].filter((e) => e.checkVisibility({contentVisibilityAuto: true})).length}`)";
-    let expected = ["#filters 0", ".skip 0", ".card 12"];
+    let expected = ["#filters 0", ".skip 0", "video 0", ".card 12"];
     assert_eq!(browser.texts(shown).await, expected);
     browser.close().await;
 }
