@@ -1,5 +1,7 @@
 //! The errors of batches and ledgers.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -10,7 +12,9 @@ use crate::state::{BatchState, ItemState};
 pub type BatchResult<T> = Result<T, BatchError>;
 
 /// The error type of this crate. `Display` is one clause: what failed. [`help`](Self::help) says what to do.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` has both and the causes, for a program whose `main` returns the error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
     /// The ledger was written by a newer version of this crate.
@@ -255,6 +259,24 @@ impl BatchError {
     }
 }
 
+impl fmt::Debug for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Client(error) = self {
+            return fmt::Debug::fmt(error, f);
+        }
+        write!(f, "{self}")?;
+        if let Some(help) = self.help() {
+            write!(f, "\n  help: {help}")?;
+        }
+        let mut cause = self.source();
+        while let Some(next) = cause {
+            write!(f, "\n  caused by: {next}")?;
+            cause = next.source();
+        }
+        Ok(())
+    }
+}
+
 impl From<kling_omni::Error> for BatchError {
     /// The error of a journal whose ledger is full is [`Full`](Self::Full), and [`LeaseLost`](Self::LeaseLost) stays, too.
     fn from(error: kling_omni::Error) -> Self {
@@ -282,5 +304,37 @@ impl From<BatchError> for io::Error {
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_says_what_to_do_and_why() {
+        let denied = || io::ErrorKind::PermissionDenied.into();
+        let client = kling_omni::ApiKey::new("a b").unwrap_err();
+        for (error, lines) in [
+            (
+                BatchError::Full,
+                vec!["the ledger is full", "  help: free disk space"],
+            ),
+            (
+                BatchError::file("read", "a.db")(denied()),
+                vec!["cannot read a.db", "  caused by: permission denied"],
+            ),
+            (
+                BatchError::Client(client),
+                vec!["Configuration: ", "  charged: no", "  help: copy"],
+            ),
+        ] {
+            let text = format!("{error:?}");
+            let found: Vec<_> = text.lines().collect();
+            assert_eq!(found.len(), lines.len(), "{text}");
+            for (found, start) in found.iter().zip(lines) {
+                assert!(found.starts_with(start), "{text}");
+            }
+        }
     }
 }

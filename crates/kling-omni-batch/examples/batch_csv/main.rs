@@ -1,7 +1,9 @@
 //! Makes the videos of a CSV file, each paid for at most once.
 //!
-//! `cargo run -p kling-omni-batch --example batch_csv -- clips.csv videos --sandbox` needs no key. Without the flag, the program uses the service with
-//! the key in `FREEPIK_API_KEY` or `MAGNIFIC_API_KEY`, and each row is paid for: after an interruption, the same command continues.
+//! A column is a field of the API: `printf 'id,prompt,duration\ncat,A cat in the rain,3\n' > clips.csv`.
+//! `cargo run -p kling-omni-batch --example batch_csv -- clips.csv videos --sandbox` needs no key, and a new folder each time. Without
+//! the flag, the program uses the service with the key in `FREEPIK_API_KEY` or `MAGNIFIC_API_KEY`, and each row is paid for: after
+//! an interruption, the same command continues.
 
 mod table;
 
