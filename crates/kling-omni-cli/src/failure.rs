@@ -174,6 +174,10 @@ impl Failure {
         &self.0.message
     }
 
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+
     pub(crate) fn help(&self) -> Option<&str> {
         self.0.help.as_deref()
     }

@@ -69,9 +69,13 @@ impl Check {
         }
     }
 
-    /// What the failure of another command would say.
+    /// What the failure of another command would say, with its cause.
     pub(in crate::command) fn from_failure(subject: &'static str, failure: &Failure) -> Self {
-        Self::broken(subject, failure.exit(), failure.message()).with_optional_help(failure.help())
+        let text = match failure.cause() {
+            None => failure.message().to_owned(),
+            Some(cause) => format!("{}: {cause}", failure.message()),
+        };
+        Self::broken(subject, failure.exit(), text).with_optional_help(failure.help())
     }
 
     pub(in crate::command) fn with_optional_help(mut self, help: Option<&str>) -> Self {

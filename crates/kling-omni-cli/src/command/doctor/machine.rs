@@ -42,6 +42,13 @@ pub(super) fn check_proxies() -> Check {
     }
 }
 
+/// Whether the environment names a proxy.
+pub(super) fn has_proxy() -> bool {
+    let variables = proxy_variables();
+    let mut names = variables.iter().map(|one| one.name.to_lowercase());
+    names.any(|name| name != "no_proxy")
+}
+
 /// Checks whether the secret verifies a delivery that the sandbox signs with it.
 pub(super) fn check_webhook_secret() -> Check {
     let broken = |text: String| Check::broken("webhook", Exit::Access, text);

@@ -5,8 +5,11 @@ use std::time::{Duration, SystemTime};
 use kling_omni::{ErrorKind, Mode};
 
 use super::check::Check;
+use super::machine::has_proxy;
 use crate::connect::{Connection, user_agent};
+use crate::duration;
 use crate::exit::Exit;
+use crate::failure::Failure;
 
 /// Clocks that differ more than this make expiry times wrong.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
@@ -49,9 +52,24 @@ pub(super) async fn check_key(connection: &Connection) -> KeyChecks {
                 "it is set, and the service did not say whether it accepts it",
                 "correct what is broken below, and try again",
             ),
-            service: Err(Check::from_failure("service", &failure)),
+            service: Err(check_failure(connection.client.base_url(), kind, &failure)),
             is_accepted: false,
         },
+    }
+}
+
+/// What is broken if a list cannot be read, apart from the key.
+fn check_failure(url: &str, kind: ErrorKind, failure: &Failure) -> Check {
+    match kind {
+        // A list exists in every account, so this is not the API.
+        ErrorKind::NotFound | ErrorKind::UnexpectedResponse => {
+            let text = format!("{url}: {}", failure.message());
+            Check::broken("service", failure.exit(), text)
+                .with_help("check whether the base URL is that of the API")
+        }
+        ErrorKind::Transport if has_proxy() => Check::from_failure("service", failure)
+            .with_help("check the proxy above, the network and the base URL"),
+        _ => Check::from_failure("service", failure),
     }
 }
 
@@ -106,9 +124,10 @@ pub(in crate::command) fn check_clock(
             return Check::broken("service", Exit::Network, text);
         }
         Ok(Some(ahead)) if ahead.unsigned_abs() > MAX_CLOCK_DIFFERENCE.as_secs() => {
+            let side = if ahead > 0 { "behind" } else { "ahead of" };
+            let difference = duration::text(Duration::from_secs(ahead.unsigned_abs()));
             let text = format!(
-                "{url}: the clock of this machine differs from the service's by {} s",
-                ahead.unsigned_abs()
+                "{url}: the clock of this machine is {difference} {side} that of the service"
             );
             let check = Check::broken("service", Exit::Unexpected, text);
             return check.with_help("synchronize it with NTP");
