@@ -21,7 +21,7 @@ pub use self::licences::third_party_licences;
 pub use self::sbom::sbom;
 
 /// The package of the program.
-const PACKAGE: &str = "kling-omni-cli";
+pub const PACKAGE: &str = "kling-omni-cli";
 /// The features that are built in addition to the default ones.
 const FEATURES: &str = "postgres";
 const PROFILE: &str = "dist";

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, ensure};
 const PICTURE: &str = "docs/generate.svg";
 
 /// How the README runs the program.
-const RUN: &str = "cargo run -p kling-omni-cli -- ";
+const RUN: &str = "cargo run --bin kling-omni -- ";
 
 const COLUMNS: NonZero<u16> = NonZero::new(88).unwrap();
 const ROWS: NonZero<u16> = NonZero::new(8).unwrap();

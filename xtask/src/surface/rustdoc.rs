@@ -45,14 +45,7 @@ pub fn json(root: &Path, program: &Path) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(root)
-        .args([
-            "doc",
-            "--quiet",
-            "--workspace",
-            "--no-deps",
-            "--lib",
-            "--all-features",
-        ])
+        .args(["doc", "--quiet", "--workspace", "--no-deps", "--lib"])
         .arg("--target-dir")
         .arg(&target)
         .env("RUSTDOC", program)

@@ -13,7 +13,7 @@ fn picture_shows_the_command_and_what_it_prints() {
     };
     let arguments = readme
         .lines()
-        .find_map(|line| line.strip_prefix("cargo run -p kling-omni-cli -- "))
+        .find_map(|line| line.strip_prefix("cargo run --bin kling-omni -- "))
         .expect("the README runs the program");
     let picture = fs::read_to_string(root.join("docs/generate.svg")).unwrap();
     let (command, frames) = picture.split_once("<g class=\"frame\"").unwrap();

@@ -12,7 +12,7 @@ fn transcript_has_what_the_command_prints() {
     let Ok(readme) = fs::read_to_string(root.join("README.md")) else {
         return;
     };
-    let run = "cargo run -p kling-omni-cli -- ";
+    let run = "cargo run --bin kling-omni -- ";
     let line = readme
         .lines()
         .find_map(|line| line.strip_prefix(run)?.strip_prefix("batch run "))
