@@ -143,12 +143,12 @@ impl RuleChecker {
             _ => FindingCode::InspectionIncomplete,
         };
         let wanted = match kind {
-            Some(MediaKind::Video) => "video",
-            _ => "image",
+            Some(MediaKind::Video) => "a video",
+            _ => "an image",
         };
         let message = match code {
             FindingCode::UnsupportedFormat => {
-                format!("is not a {wanted} that the service accepts: {problem}")
+                format!("is not {wanted} that the service accepts: {problem}")
             }
             _ => problem.to_string(),
         };
