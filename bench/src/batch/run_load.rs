@@ -13,9 +13,9 @@ use kling_omni_batch::{Batches, ItemState, RunOptions};
 use serde::{Deserialize, Serialize};
 
 use super::BATCH;
-use crate::cost::TIMES;
 use crate::cost::clock::FastClock;
 use crate::cost::load::{client, request, warm};
+use crate::cost::{FASTER, TIMES};
 use crate::polling::times::Times;
 use crate::{child, machine};
 
@@ -63,7 +63,7 @@ impl RunLoad {
     }
 
     async fn load(&self) -> Result<RunCost> {
-        let clock = FastClock::since(self.origin);
+        let clock = FastClock::since(self.origin, FASTER);
         let random = &mut Rng::with_seed(self.seed);
         let (median, spread) = TIMES;
         let times = Times::log_normal(median, spread);

@@ -5,32 +5,33 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use kling_omni::clock::Clock;
 use kling_omni::clock::Sleep;
 
-use super::FASTER;
-
 /// Time that passes faster than it does, for client and sandbox alike: they are different processes, and count from the
 /// same moment.
 #[derive(Clone, Copy, Debug)]
 pub struct FastClock {
     wall: SystemTime,
     instant: Instant,
+    faster: u32,
 }
 
 impl FastClock {
-    /// Starts now.
-    pub fn new() -> Self {
+    /// Starts now, and runs so many times as fast as time.
+    pub fn new(faster: u32) -> Self {
         Self {
             wall: SystemTime::now(),
             instant: Instant::now(),
+            faster,
         }
     }
 
     /// Goes with a clock that was started at this moment, in nanoseconds since 1970.
-    pub fn since(origin: u64) -> Self {
+    pub fn since(origin: u64, faster: u32) -> Self {
         let wall = UNIX_EPOCH + Duration::from_nanos(origin);
         let passed = wall.elapsed().unwrap_or_default();
         Self {
             wall,
             instant: Instant::now() - passed,
+            faster,
         }
     }
 
@@ -46,7 +47,7 @@ impl FastClock {
     }
 
     fn passed(&self) -> Duration {
-        self.instant.elapsed() * FASTER
+        self.instant.elapsed() * self.faster
     }
 }
 
@@ -61,7 +62,7 @@ impl Clock for FastClock {
 
     fn sleep_until(&self, deadline: Instant) -> Sleep<'_> {
         let since = deadline.saturating_duration_since(self.instant);
-        let deadline = self.instant + since / FASTER;
+        let deadline = self.instant + since / self.faster;
         Box::pin(tokio::time::sleep_until(deadline.into()))
     }
 }

@@ -10,6 +10,7 @@ use kling_omni::{Client, Video};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::FASTER;
 use super::clock::FastClock;
 use super::load::{client, request};
 use crate::child;
@@ -66,7 +67,7 @@ impl Hold {
     }
 
     async fn hold(&self) -> Result<Held> {
-        let clock = FastClock::since(self.origin);
+        let clock = FastClock::since(self.origin, FASTER);
         let client = client(&self.base_url, clock, &TaskDurations::default())?;
         let mut waits = JoinSet::new();
         let few = settle(&client, &mut waits, FEW, clock).await?;

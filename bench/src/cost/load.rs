@@ -14,8 +14,8 @@ use kling_omni_sandbox::DEFAULT_API_KEY;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::TIMES;
 use super::clock::FastClock;
+use super::{FASTER, TIMES};
 use crate::child;
 use crate::machine;
 use crate::polling::times::Times;
@@ -55,7 +55,7 @@ impl Load {
     }
 
     async fn load(&self) -> Result<Loaded> {
-        let clock = FastClock::since(self.origin);
+        let clock = FastClock::since(self.origin, FASTER);
         let random = &mut Rng::with_seed(self.seed);
         let (median, spread) = TIMES;
         let times = Times::log_normal(median, spread);

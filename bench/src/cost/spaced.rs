@@ -9,6 +9,7 @@ use kling_omni::clock::Clock as _;
 use kling_omni_sandbox::DEFAULT_API_KEY;
 use tokio::task::JoinSet;
 
+use super::FASTER;
 use super::clock::FastClock;
 use super::{TASKS_ALONE, TIMES};
 use crate::bare::Bare;
@@ -34,7 +35,7 @@ impl Spaced {
     }
 
     async fn send(&self) -> Result<Duration> {
-        let clock = FastClock::since(self.origin);
+        let clock = FastClock::since(self.origin, FASTER);
         let (median, _) = TIMES;
         let body = VideoReference::builder()
             .prompt("The dancer of @Video1")

@@ -28,12 +28,16 @@ pub fn measure(server: &PostgresServer, writers: usize, seed: u64) -> Result<f64
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let batches = Batches::open(&database.url).await?;
+        // A connection for each, as in processes of their own.
+        let mut ledgers = Vec::new();
         for writer in 0..writers {
+            let batches = Batches::open(&database.url).await?;
             import(&batches, &name(writer)).await?;
+            ledgers.push(batches);
         }
         let began = Instant::now();
-        let ends = (0..writers).map(|writer| write(batches.ledger(), writer, &recorded));
+        let ends = ledgers.iter().enumerate();
+        let ends = ends.map(|(writer, batches)| write(batches.ledger(), writer, &recorded));
         try_join_all(ends).await?;
         let rate = (writers * TASKS) as f64 / began.elapsed().as_secs_f64();
         eprintln!("bookkeeping, {writers}: {rate:.0} tasks/s");

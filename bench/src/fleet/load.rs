@@ -12,8 +12,9 @@ use kling_omni_sandbox::Host;
 use kling_omni_test_support::postgres::PostgresServer;
 
 use super::Fleet;
-use super::worker::{WorkerProcess, open, real_client};
+use super::worker::{FASTER, WorkerProcess, open, real_client};
 use crate::batch::{BATCH, most_in_flight};
+use crate::cost::clock::FastClock;
 use crate::cost::load::request;
 use crate::cost::{Service, TIMES};
 use crate::polling::times::Times;
@@ -29,7 +30,7 @@ pub struct Load {
 pub fn measure(server: &PostgresServer, fleet: &Fleet, workers: usize) -> Result<Load> {
     let folder = tempfile::tempdir()?;
     let database = server.new_database();
-    let service = Service::start(fleet.seed)?;
+    let service = Service::start_with_clock(fleet.seed, FastClock::new(FASTER))?;
     let base_url = service.sandbox.base_url().to_owned();
     let random = &mut Rng::with_seed(fleet.seed);
     let (median, spread) = TIMES;

@@ -145,8 +145,8 @@ enum Event {
     Created { account: u32 },
     Ended { account: u32 },
     Known { account: u32, ended: Moment },
-    Fetch { ended: Moment },
-    Downloaded { ended: Moment },
+    Fetch { account: u32, ended: Moment },
+    Downloaded { account: u32, ended: Moment },
     ConductorTick { account: u32 },
     WorkerTick,
 }
@@ -157,6 +157,8 @@ struct Account {
     prepared: u32,
     in_flight: u32,
     most_in_flight: u32,
+    /// Completed videos that are not saved.
+    unsaved: u32,
     is_creating: bool,
     is_preparing: bool,
 }
@@ -286,20 +288,24 @@ impl Model<'_> {
                 self.at(known, Event::Known { account, ended });
             }
             Event::Known { account, ended } => {
-                self.accounts[account as usize].in_flight -= 1;
+                let state = &mut self.accounts[account as usize];
+                state.in_flight -= 1;
+                state.unsaved += 1;
                 let queued = self.transact(now, 2) + self.around(self.constants.queue_seconds);
-                self.at(queued, Event::Fetch { ended });
+                self.at(queued, Event::Fetch { account, ended });
                 self.go_on(now, account);
             }
-            Event::Fetch { ended } => {
+            Event::Fetch { account, ended } => {
                 let takes = moment(self.constants.download_seconds);
                 let (_, ends) = self.downloads.serve(now, takes);
-                self.at(ends, Event::Downloaded { ended });
+                self.at(ends, Event::Downloaded { account, ended });
             }
-            Event::Downloaded { ended } => {
+            Event::Downloaded { account, ended } => {
                 let count = self.constants.fetch_transactions.saturating_sub(2);
                 let saved = self.transact(now, count);
                 self.delays.push(seconds(saved - ended) as f32);
+                self.accounts[account as usize].unsaved -= 1;
+                self.go_on(now, account);
             }
             // The next one is due when this one has ended, so a busy database gets fewer of them.
             Event::ConductorTick { account } => {
@@ -321,8 +327,10 @@ impl Model<'_> {
     fn go_on(&mut self, now: Moment, account: u32) {
         let ahead = self.constants.prepared_ahead;
         let state = &mut self.accounts[account as usize];
-        let creates =
-            !state.is_creating && state.prepared > 0 && state.in_flight < self.fleet.in_flight;
+        let limit = self.fleet.in_flight;
+        // Videos that wait for a download may expire, so they count, too.
+        let has_room = state.in_flight < limit && state.unsaved < limit;
+        let creates = !state.is_creating && state.prepared > 0 && has_room;
         if creates {
             state.is_creating = true;
             state.prepared -= 1;

@@ -166,11 +166,9 @@ struct Results {
 
 /// Runs rows on all processors. `run` returns whether the crashes of a row happened.
 fn run_all<R: fmt::Debug + Send>(rows: Vec<R>, run: impl Fn(&R) -> bool + Sync) -> Results {
-    run_on(
-        thread::available_parallelism().map_or(2, usize::from),
-        rows,
-        run,
-    )
+    let processors = thread::available_parallelism().map_or(2, usize::from);
+    // A row waits for a process or a disk half of its time.
+    run_on(2 * processors, rows, run)
 }
 
 /// Runs rows on so many threads.
