@@ -25,5 +25,8 @@ mod task_runner;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Fails only if there is a provider.
+    #[cfg(feature = "rustls")]
+    let _ = rustls::crypto::ring::default_provider().install_default();
     cli::run()
 }
