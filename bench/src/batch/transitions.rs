@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use kling_omni::polling::TaskDurations;
 use kling_omni::request::Request;
 use kling_omni_batch::ledger::{
-    ItemChange, ItemId, KnownUpdate, Lease, Ledger, NewItem, NewRecord, SavedFile,
+    Announcement, ItemChange, ItemId, KnownUpdate, Lease, Ledger, NewItem, NewRecord, SavedFile,
 };
 use kling_omni_batch::{AttemptState, Batches, ItemState, RunOptions};
 use serde_json::Value;
@@ -92,8 +92,15 @@ fn states(records: Vec<String>) -> Result<Vec<(String, AttemptState, ItemState)>
 impl Transitions {
     /// The number of transactions of an item.
     pub fn transactions(&self) -> usize {
-        // The preparation, and the begin of the attempt.
-        self.records.len() + 2
+        // The preparation, the announcement, and one for each record after it.
+        2 + self.records[self.announcement()..].len()
+    }
+
+    /// The number of records that the announcement has.
+    fn announcement(&self) -> usize {
+        let states = self.records.iter().map(|(_, state, _)| state);
+        let is_before = |state: &&AttemptState| **state == AttemptState::Prepared;
+        states.take_while(is_before).count() + 1
     }
 
     /// The number of those that are durable at once.
@@ -123,9 +130,14 @@ impl Transitions {
             ledger.change_item(prepared).await?,
             "the item is not planned"
         );
-        let attempt = ledger.begin_attempt(lease, item).await?.id;
+        let (first, rest) = self.records.split_at(self.announcement());
+        let announcement = Announcement {
+            records: first.iter().map(|(json, ..)| json.clone()).collect(),
+            known: KnownUpdate::default(),
+        };
+        let attempt = ledger.announce(lease, item, announcement).await?.id;
         let task_id = format!("{:0width$}", item.0, width = self.task_id.len());
-        for ((json, attempt_state, item_state), number) in self.records.iter().zip(0..) {
+        for ((json, attempt_state, item_state), number) in rest.iter().zip(first.len() as u64..) {
             let is_created = matches!(item_state, ItemState::Created);
             let has_task = *attempt_state == AttemptState::Created;
             let entries = match is_created {

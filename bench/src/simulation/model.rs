@@ -19,8 +19,8 @@ pub struct Constants {
     /// How many transactions the database runs at once: assumed.
     #[arg(long, default_value_t = 2)]
     database_cores: usize,
-    /// Transactions of a create: its begin, the announcement, the task, and reads.
-    #[arg(long, default_value_t = 4)]
+    /// Transactions of a create: the announcement, the task, and a read.
+    #[arg(long, default_value_t = 3)]
     create_transactions: u32,
     /// Transactions from the end of a task to its saved video, with the job of its download.
     #[arg(long, default_value_t = 7)]
@@ -60,7 +60,7 @@ impl Constants {
         Self {
             transaction_seconds: 0.0005,
             database_cores: 1,
-            create_transactions: 4,
+            create_transactions: 2,
             fetch_transactions: 3,
             prepare_transactions: 1,
             tick_transactions: 3,

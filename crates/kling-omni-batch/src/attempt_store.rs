@@ -11,7 +11,8 @@ use kling_omni::recovery::KnownTasks;
 use crate::error::{BatchError, BatchResult};
 use crate::failpoint::Failpoints;
 use crate::ledger::{
-    AccountId, AttemptId, ItemError, KnownUpdate, Lease, Ledger, NewRecord, SavedFile,
+    AccountId, Announcement, Attempt, AttemptId, ItemError, ItemId, KnownUpdate, Lease, Ledger,
+    NewRecord, SavedFile,
 };
 use crate::spool::Spool;
 use crate::state::{AttemptState, ItemState};
@@ -91,12 +92,49 @@ impl KnownStore {
     }
 }
 
+/// The attempt of a journal.
+pub(crate) enum JournalAttempt {
+    /// The ledger has it.
+    Begun(AttemptId),
+    /// It begins with the announcement of its create.
+    Next(NextAttempt),
+}
+
+impl From<&Attempt> for JournalAttempt {
+    fn from(attempt: &Attempt) -> Self {
+        Self::Begun(attempt.id)
+    }
+}
+
+/// The next attempt of an item. The ledger has nothing of it before its announcement.
+pub(crate) struct NextAttempt {
+    pub(crate) item: ItemId,
+    pub(crate) lease: Lease,
+    pub(crate) announced: Announced,
+    /// Those before the announcement.
+    pub(crate) records: Vec<String>,
+}
+
+/// What became of an announcement, for the owner of the journal. `None` before it.
+#[derive(Clone, Default)]
+pub(crate) struct Announced(Arc<Mutex<Option<BatchResult<Attempt>>>>);
+
+impl Announced {
+    fn set(&self, announced: BatchResult<Attempt>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
+    }
+
+    pub(crate) fn take(&self) -> Option<BatchResult<Attempt>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Keeps the journal of an attempt in the ledger, and makes the states of the attempt and of its item follow.
 pub(crate) struct AttemptStore {
     pub(crate) ledger: Arc<dyn Ledger>,
     /// `None` for the decision of a person.
     pub(crate) lease: Option<Lease>,
-    pub(crate) attempt: AttemptId,
+    pub(crate) attempt: JournalAttempt,
     /// Stored with each record until the task exists.
     pub(crate) known: Option<Arc<KnownStore>>,
     /// Why the next record is about a failure.
@@ -124,7 +162,70 @@ impl Reason {
 }
 
 impl AttemptStore {
-    fn new_record(&self, number: u64, record: &JournalRecord) -> io::Result<NewRecord> {
+    /// What the ledger does not have yet of the known tasks.
+    fn known_update(&self) -> BatchResult<KnownUpdate> {
+        match &self.known {
+            Some(known) => known.update(),
+            None => Ok(KnownUpdate::default()),
+        }
+    }
+
+    /// Begins an attempt. The text of an error is for the journal, and its type for the owner of the journal.
+    async fn announce(&self, next: &NextAttempt, record: &JournalRecord) -> io::Result<AttemptId> {
+        let known = self.known_update()?;
+        let mut records = next.records.clone();
+        records.push(record.json().to_owned());
+        let announcement = Announcement {
+            records,
+            known: known.clone(),
+        };
+        let announced = self
+            .ledger
+            .announce(&next.lease, next.item, announcement)
+            .await;
+        if let (Ok(_), Some(store)) = (&announced, &self.known) {
+            store.is_stored(&known);
+        }
+        let begun = match &announced {
+            Ok(attempt) => Ok(attempt.id),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        };
+        next.announced.set(announced);
+        begun
+    }
+
+    async fn append_to(
+        &mut self,
+        attempt: AttemptId,
+        number: u64,
+        record: &JournalRecord,
+    ) -> io::Result<()> {
+        let new = self.new_record(attempt, number, record)?;
+        let known = new.known.clone();
+        let has_task = new.attempt_state == AttemptState::Created;
+        let append = self.ledger.append(self.lease.as_ref(), new.clone());
+        match (&self.spool, &self.lease) {
+            (Some(spool), Some(lease)) if record.is_response() => {
+                let ledger = &*self.ledger;
+                spool.keep(ledger, lease.account, &new, append).await?;
+            }
+            _ => append.await?,
+        }
+        if let Some(store) = &self.known {
+            store.is_stored(&known);
+        }
+        if has_task {
+            self.known = None;
+        }
+        Ok(())
+    }
+
+    fn new_record(
+        &self,
+        attempt: AttemptId,
+        number: u64,
+        record: &JournalRecord,
+    ) -> io::Result<NewRecord> {
         let state = record.state();
         let mut error = None;
         let mut file = None;
@@ -160,7 +261,7 @@ impl AttemptStore {
             }
         };
         Ok(NewRecord {
-            attempt: self.attempt,
+            attempt,
             number,
             json: record.json().to_owned(),
             attempt_state,
@@ -168,10 +269,7 @@ impl AttemptStore {
             task_id: state.task_id().map(str::to_owned),
             file,
             error,
-            known: match &self.known {
-                Some(known) => known.update()?,
-                None => KnownUpdate::default(),
-            },
+            known: self.known_update()?,
         })
     }
 }
@@ -189,7 +287,10 @@ pub(crate) fn check_written(journal: &Journal) -> BatchResult<()> {
 impl JournalStore for AttemptStore {
     async fn load(&mut self) -> io::Result<StoredRecords> {
         Ok(StoredRecords {
-            records: self.ledger.records(self.attempt).await?,
+            records: match &self.attempt {
+                JournalAttempt::Begun(attempt) => self.ledger.records(*attempt).await?,
+                JournalAttempt::Next(next) => next.records.clone(),
+            },
             sender_ended: self
                 .lease
                 .as_ref()
@@ -198,23 +299,19 @@ impl JournalStore for AttemptStore {
     }
 
     async fn append(&mut self, number: u64, record: &JournalRecord) -> io::Result<()> {
+        if let JournalAttempt::Next(next) = &mut self.attempt
+            && record.state().may_create()
+        {
+            // Nothing was sent, so a crash may lose it.
+            next.records.push(record.json().to_owned());
+            return Ok(());
+        }
         self.failpoints.before(record.name()).await;
-        let new = self.new_record(number, record)?;
-        let known = new.known.clone();
-        let has_task = new.attempt_state == AttemptState::Created;
-        let append = self.ledger.append(self.lease.as_ref(), new.clone());
-        match (&self.spool, &self.lease) {
-            (Some(spool), Some(lease)) if record.is_response() => {
-                let ledger = &*self.ledger;
-                spool.keep(ledger, lease.account, &new, append).await?;
+        match &self.attempt {
+            JournalAttempt::Next(next) => {
+                self.attempt = JournalAttempt::Begun(self.announce(next, record).await?);
             }
-            _ => append.await?,
-        }
-        if let Some(store) = &self.known {
-            store.is_stored(&known);
-        }
-        if has_task {
-            self.known = None;
+            JournalAttempt::Begun(attempt) => self.append_to(*attempt, number, record).await?,
         }
         self.failpoints.after(record.name()).await;
         Ok(())
@@ -235,7 +332,8 @@ mod tests {
 
     type BegunJob = (Arc<dyn Ledger>, Lease, AttemptId);
 
-    /// Begins the attempt of a job, in a ledger of its own: the suite leaves unconfirmed creates.
+    /// Begins the attempt of a job without records, as older programs did, in a ledger of its own: the suite leaves unconfirmed
+    /// creates.
     async fn begin(path: &std::path::Path) -> BatchResult<BegunJob> {
         let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(path).await?);
         let request = TextToVideo::builder().prompt("A cat").build();
@@ -248,8 +346,13 @@ mod tests {
         let item = ledger.items(ItemQuery::new(batch)).await?[0].id;
         let change = ItemChange::new(item, ItemState::Planned, ItemState::Prepared);
         ledger.change_item(change).await?;
-        let attempt = ledger.begin_attempt(&lease, item).await?.id;
-        Ok((ledger, lease, attempt))
+        let insert = "insert into attempt (item_id, account_id, number, epoch, state)
+            values (?, ?, 1, ?, 'prepared') returning id";
+        let values = (item.0, account.0, lease.epoch.cast_signed());
+        let failed = |error: rusqlite::Error| BatchError::Ledger(error.into());
+        let connection = rusqlite::Connection::open(path).map_err(failed)?;
+        let attempt = connection.query_row(insert, values, |row| row.get(0));
+        Ok((ledger, lease, AttemptId(attempt.map_err(failed)?)))
     }
 
     #[tokio::test]
@@ -267,7 +370,7 @@ mod tests {
             Ok(AttemptStore {
                 ledger,
                 lease: Some(lease),
-                attempt,
+                attempt: JournalAttempt::Begun(attempt),
                 known: None,
                 reason: Reason::default(),
                 failpoints: Failpoints::default(),

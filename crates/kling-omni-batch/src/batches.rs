@@ -331,7 +331,7 @@ impl Batches {
         let mut journal = Journal::with_store(AttemptStore {
             ledger: Arc::clone(&self.ledger),
             lease: None,
-            attempt: attempt.id,
+            attempt: (&attempt).into(),
             known: None,
             reason: Reason::default(),
             failpoints: Failpoints::default(),

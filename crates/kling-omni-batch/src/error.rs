@@ -278,17 +278,15 @@ impl fmt::Debug for BatchError {
 }
 
 impl From<kling_omni::Error> for BatchError {
-    /// The error of a journal whose ledger is full is [`Full`](Self::Full), and [`LeaseLost`](Self::LeaseLost) stays, too.
+    /// The error of a journal whose ledger is full is [`Full`](Self::Full).
     fn from(error: kling_omni::Error) -> Self {
         let mut cause = std::error::Error::source(&error);
         while let Some(found) = cause {
             let inner = found
                 .downcast_ref::<io::Error>()
                 .and_then(io::Error::get_ref);
-            match inner.and_then(|inner| inner.downcast_ref()) {
-                Some(Self::Full) => return Self::Full,
-                Some(Self::LeaseLost) => return Self::LeaseLost,
-                _ => {}
+            if let Some(Self::Full) = inner.and_then(|inner| inner.downcast_ref()) {
+                return Self::Full;
             }
             cause = found.source();
         }

@@ -44,9 +44,9 @@ pub use crate::ledger::moving::{MovedLedger, move_ledger};
 #[cfg(feature = "postgres")]
 pub use crate::ledger::postgres::PostgresLedger;
 pub use crate::ledger::rows::{
-    AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, EventDetail, Imported,
-    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate, NewItem,
-    NewItems, NewRecord, Reopening, ReportRow, SavedFile,
+    AccountId, Announcement, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, EventDetail,
+    Imported, ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, ItemUploads, KnownUpdate,
+    NewItem, NewItems, NewRecord, Reopening, ReportRow, SavedFile,
 };
 pub use crate::ledger::sqlite::SqliteLedger;
 
@@ -60,7 +60,7 @@ pub(crate) const PAGE: usize = 100;
 /// A durable store of batches. See the [module documentation](self).
 ///
 /// Each method is one transaction, durable when it returns. What costs nothing to repeat may become durable later, in order:
-/// [`change_item`](Self::change_item), [`begin_attempt`](Self::begin_attempt), and the records that a task is prepared, ended or saved.
+/// [`change_item`](Self::change_item), and the records that a task is ended or saved.
 #[async_trait]
 pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// Adds items to a batch, which is created if it does not exist. An item that the batch has already is left as it is.
@@ -163,8 +163,21 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// Changes an item, if it is in the expected state. Returns whether it was.
     async fn change_item(&self, change: ItemChange) -> BatchResult<bool>;
 
-    /// Begins the next attempt of a prepared item.
-    async fn begin_attempt(&self, lease: &Lease, item: ItemId) -> BatchResult<Attempt>;
+    /// Begins the next attempt of a prepared item with the announcement of its create, and closes those that certainly made no
+    /// task. Before this returns, nothing may be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::LeaseLost`](crate::BatchError::LeaseLost) also if the lease has ended,
+    /// [`BatchError::ItemIs`](crate::BatchError::ItemIs) if the item is not prepared, and
+    /// [`BatchError::Forbidden`](crate::BatchError::Forbidden) if a rule of the ledger would be violated. Nothing was written
+    /// then.
+    async fn announce(
+        &self,
+        lease: &Lease,
+        item: ItemId,
+        announcement: Announcement,
+    ) -> BatchResult<Attempt>;
 
     /// The latest attempt of an item.
     async fn latest_attempt(&self, item: ItemId) -> BatchResult<Option<Attempt>>;

@@ -7,7 +7,7 @@ use kling_omni::journal::{Journal, State};
 use kling_omni::recovery::{Reconciled, UnconfirmedCreate};
 use kling_omni::{CreateOutcome, ErrorKind, Task};
 
-use crate::attempt_store::{Reason, check_written};
+use crate::attempt_store::{Announced, JournalAttempt, NextAttempt, Reason, check_written};
 use crate::conductor::context::{Backoff, RunContext};
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{Attempt, BatchItem, ItemChange, ItemError};
@@ -35,7 +35,7 @@ pub(super) enum CreateResult {
     Pause(ItemError),
 }
 
-/// Begins an attempt and creates the task.
+/// Creates the task of an item. The attempt begins with the announcement of the create.
 pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<CreateResult> {
     let failed = shared
         .step
@@ -73,14 +73,14 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     if let Err(error) = shared.read_lists(item.request.mode()).await? {
         return Ok(later_or_pause(&error));
     }
-    shared.step.failpoints().before("begin").await;
-    let attempt = shared
-        .step
-        .ledger
-        .begin_attempt(&shared.lease, item.id)
-        .await?;
-    shared.step.failpoints().after("begin").await;
-    let mut journal = journal(shared, &attempt).await?;
+    let announced = Announced::default();
+    let next = JournalAttempt::Next(NextAttempt {
+        item: item.id,
+        lease: shared.lease.clone(),
+        announced: announced.clone(),
+        records: Vec::new(),
+    });
+    let mut journal = journal(shared, next).await?;
     let now = shared.step.client.clock().boot_time();
     let lease = shared.lease_left().await?.saturating_sub(LEASE_MARGIN);
     let limit = now.saturating_add(lease.min(SEND_LIMIT));
@@ -90,7 +90,8 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
         .create(request)
         .with_known_tasks(&shared.known.known)
         .not_after(limit);
-    let outcome = match journal.create(create).await.map_err(BatchError::from) {
+    let outcome = journal.create(create).await?;
+    let attempt = match announced.take().transpose() {
         Err(BatchError::LeaseLost) => {
             // It may only have ended while the database was not available.
             shared.renew().await?;
@@ -99,17 +100,17 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
                 text: "the lease ended before the create was announced".to_owned(),
             }));
         }
-        outcome => outcome?,
+        attempt => attempt?,
     };
     check_written(&journal)?;
-    match outcome {
-        CreateOutcome::Created(task) => {
+    match (outcome, attempt) {
+        (CreateOutcome::Created(task), Some(attempt)) => {
             shared
                 .step
                 .report_task(&item, ItemState::Created, task.id(), None);
             Ok(created(item, attempt, task, journal))
         }
-        CreateOutcome::Rejected(error) => {
+        (CreateOutcome::Rejected(error), _) => {
             let reason = item_error(&error);
             tracing::warn!(error.type = ?error.kind(), %error, "create rejected");
             match error.kind() {
@@ -120,10 +121,13 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
                 _ => Ok(later_or_pause(&error)),
             }
         }
-        CreateOutcome::Unknown { error, .. } => {
+        (CreateOutcome::Unknown { error, .. }, Some(attempt)) => {
             tracing::warn!(error.type = ?error.kind(), %error, "create has an unknown outcome");
             reconcile(shared, item, attempt, journal).await
         }
+        (_, None) => Err(BatchError::Ledger(
+            "a create was sent without an announcement".into(),
+        )),
     }
 }
 
@@ -145,7 +149,7 @@ fn later_or_pause(error: &kling_omni::Error) -> CreateResult {
 }
 
 /// Opens the journal of an attempt whose records concern a create.
-async fn journal(shared: &RunContext, attempt: &Attempt) -> BatchResult<Journal> {
+async fn journal(shared: &RunContext, attempt: impl Into<JournalAttempt>) -> BatchResult<Journal> {
     let known = Some(Arc::clone(&shared.known));
     shared.step.journal(attempt, known, Reason::default()).await
 }

@@ -58,6 +58,8 @@ where
         items::changes_compare_the_state,
         attempts::paid_once_holds,
         attempts::one_unconfirmed_holds,
+        attempts::item_is_announced_once,
+        attempts::attempt_without_a_task_is_closed,
         attempts::records_are_compared_and_appended,
         attempts::lost_lease_writes_nothing,
         attempts::second_run_is_refused,

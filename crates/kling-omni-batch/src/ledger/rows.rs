@@ -289,6 +289,15 @@ impl ItemChange {
     }
 }
 
+/// The first records of an attempt.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// The records from number 0 on, each as one line of JSON. The last one announces the create.
+    pub records: Vec<String>,
+    /// The tasks of the account that became known since, which have to be durable before the create is sent.
+    pub known: KnownUpdate,
+}
+
 /// A record of an attempt, and what follows from it.
 #[derive(Clone, Debug)]
 pub struct NewRecord {

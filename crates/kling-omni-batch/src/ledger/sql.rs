@@ -27,12 +27,13 @@ pub(super) use self::times::to_ms;
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
-    Account, AccountId, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup, Imported,
-    ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, Job, JobConsumer, JobQuery, KnownUpdate,
-    Lease, Ledger, LedgerFacts, LedgerMetrics, NewItems, NewRecord, Reopening, ReportRow,
+    Account, AccountId, Announcement, Attempt, AttemptId, Batch, BatchId, BatchItem, CostGroup,
+    Imported, ItemChange, ItemError, ItemEvent, ItemId, ItemQuery, Job, JobConsumer, JobQuery,
+    KnownUpdate, Lease, Ledger, LedgerFacts, LedgerMetrics, NewItems, NewRecord, Reopening,
+    ReportRow,
 };
 use crate::request::StoredRequest;
-use crate::state::{AttemptState, BatchState, ItemState};
+use crate::state::{BatchState, ItemState};
 
 /// What a transaction costs that is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,10 +248,15 @@ impl<D: SqlDatabase> Ledger for D {
             .await
     }
 
-    async fn begin_attempt(&self, lease: &Lease, item: ItemId) -> BatchResult<Attempt> {
+    async fn announce(
+        &self,
+        lease: &Lease,
+        item: ItemId,
+        announcement: Announcement,
+    ) -> BatchResult<Attempt> {
         let lease = lease.clone();
-        self.transact(Loss::Nothing, move |ledger| {
-            attempts::begin(ledger, &lease, item)
+        self.transact(Loss::Money, move |ledger| {
+            attempts::announce(ledger, &lease, item, &announcement)
         })
         .await
     }
@@ -273,14 +279,9 @@ impl<D: SqlDatabase> Ledger for D {
     async fn append(&self, lease: Option<&Lease>, record: NewRecord) -> BatchResult<()> {
         let lease = lease.cloned();
         // A video whose last record is lost is found by the one before it.
-        let is_free = matches!(
-            record.item_state,
-            ItemState::Prepared | ItemState::Ended | ItemState::Saved
-        );
-        let is_free = is_free && record.attempt_state != AttemptState::Rejected;
-        let loss = match is_free {
-            true => Loss::Nothing,
-            false => Loss::Money,
+        let loss = match record.item_state {
+            ItemState::Ended | ItemState::Saved => Loss::Nothing,
+            _ => Loss::Money,
         };
         self.transact(loss, move |ledger| {
             attempts::append(ledger, lease.as_ref(), &record)

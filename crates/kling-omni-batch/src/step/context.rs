@@ -10,10 +10,10 @@ use kling_omni::download::Destination;
 use kling_omni::journal::Journal;
 use tokio::sync::mpsc;
 
-use crate::attempt_store::{AttemptStore, KnownStore, Reason};
+use crate::attempt_store::{AttemptStore, JournalAttempt, KnownStore, Reason};
 use crate::error::BatchResult;
 use crate::failpoint::Failpoints;
-use crate::ledger::{Attempt, BatchItem, ItemError, Lease, Ledger, SavedFile};
+use crate::ledger::{BatchItem, ItemError, Lease, Ledger, SavedFile};
 use crate::object_url::is_url;
 use crate::run::RunEvent;
 use crate::run_options::RunOptions;
@@ -39,14 +39,14 @@ impl StepContext {
     /// Opens the journal of an attempt. `known` is stored with each record, and `reason` with that of a failure.
     pub(crate) async fn journal(
         &self,
-        attempt: &Attempt,
+        attempt: impl Into<JournalAttempt>,
         known: Option<Arc<KnownStore>>,
         reason: Reason,
     ) -> BatchResult<Journal> {
         let store = AttemptStore {
             ledger: Arc::clone(&self.ledger),
             lease: self.lease.clone(),
-            attempt: attempt.id,
+            attempt: attempt.into(),
             known,
             reason,
             failpoints: self.failpoints().clone(),

@@ -237,6 +237,10 @@ async fn budget_holds_over_all_runs() {
     bench.import(6).await;
     // Counted, and given back when it is known to have made nothing.
     bench.sandbox.inject("create:lost@2".parse().unwrap());
+    let attempts = async || {
+        let rows = bench.batches.report(BATCH, 0).await.unwrap();
+        rows.iter().map(|row| row.attempts).sum::<u32>()
+    };
     for (tasks, charges, state) in [
         (2, 2, BatchState::Paused),
         (2, 2, BatchState::Paused),
@@ -251,8 +255,12 @@ async fn budget_holds_over_all_runs() {
             .build()
             .unwrap();
         let options = RunOptions::default().spend_guard(guard.clone());
+        let before = (bench.charges(), attempts().await);
         let run = bench.batches.run(BATCH, &client, options).await.unwrap();
         let status = run.await.unwrap();
+        // A create that the guard refuses is not announced, and the ledger has nothing of it.
+        let is_refused = bench.charges() == before.0;
+        assert!(!is_refused || attempts().await == before.1, "{status:?}");
         assert_eq!(
             (bench.charges(), status.state),
             (charges, state),

@@ -7,8 +7,8 @@ use kling_omni::request::Request;
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::{
-    AccountId, Attempt, Batch, ItemChange, ItemQuery, KnownUpdate, Lease, Ledger, NewItem,
-    NewRecord,
+    AccountId, Announcement, Attempt, Batch, ItemChange, ItemQuery, KnownUpdate, Lease, Ledger,
+    NewItem, NewRecord,
 };
 use crate::state::{AttemptState, ItemState};
 
@@ -72,13 +72,27 @@ pub(super) async fn prepared(ledger: &Handle, items: usize) -> BatchResult<Prepa
     })
 }
 
-pub(super) async fn begin(
+pub(super) async fn announce(
     ledger: &Handle,
     prepared: &PreparedLedger,
     item: usize,
 ) -> BatchResult<Attempt> {
     let items = ledger.items(ItemQuery::new(prepared.batch.id)).await?;
-    ledger.begin_attempt(&prepared.lease, items[item].id).await
+    ledger
+        .announce(&prepared.lease, items[item].id, announcement())
+        .await
+}
+
+fn json(name: &str) -> String {
+    format!("{{\"record\":\"{name}\",\"text\":\"naïve — 猫\"}}")
+}
+
+/// Two records, as in a run.
+pub(super) fn announcement() -> Announcement {
+    Announcement {
+        records: vec![json("prepared"), json("sending")],
+        known: KnownUpdate::default(),
+    }
 }
 
 pub(super) fn record(
@@ -90,7 +104,7 @@ pub(super) fn record(
     NewRecord {
         attempt: attempt.id,
         number,
-        json: format!("{{\"record\":\"{state}\",\"text\":\"naïve — 猫\"}}"),
+        json: json(state.as_str()),
         attempt_state: state,
         item_state: item,
         task_id: (state == AttemptState::Created).then(|| format!("task-{}", attempt.id.0)),
@@ -100,10 +114,7 @@ pub(super) fn record(
     }
 }
 
-pub(super) fn announced(attempt: &Attempt) -> NewRecord {
-    record(attempt, 0, AttemptState::Announced, ItemState::Sending)
-}
-
+/// The record after the announcement.
 pub(super) fn created(attempt: &Attempt) -> NewRecord {
-    record(attempt, 1, AttemptState::Created, ItemState::Created)
+    record(attempt, 2, AttemptState::Created, ItemState::Created)
 }

@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::BatchError;
 use crate::ledger::conformance::fixture::*;
-use crate::ledger::{ItemChange, ItemError, ItemQuery, KnownUpdate, NewItem, NewRecord};
+use crate::ledger::{
+    Announcement, ItemChange, ItemError, ItemQuery, KnownUpdate, NewItem, NewRecord,
+};
 use crate::state::{BatchState, ItemState};
 
 pub(super) async fn import_is_idempotent(first: Handle, second: Handle) -> CaseResult {
@@ -158,15 +160,20 @@ pub(super) async fn known_tasks_are_durable(first: Handle, second: Handle) -> Ca
     };
     let (one, two) = (update(0, &["a", "b"], Some("{}")), update(2, &["c"], None));
     first.add_known_tasks(&prepared.lease, one).await?;
-    let attempt = begin(&first, &prepared, 0).await?;
-    let sending = NewRecord {
+    let item = first.items(ItemQuery::new(prepared.batch.id)).await?[0].id;
+    let sending = Announcement {
         known: two,
-        ..announced(&attempt)
+        ..announcement()
     };
-    first.append(Some(&prepared.lease), sending).await?;
+    let attempt = first.announce(&prepared.lease, item, sending).await?;
+    let created = NewRecord {
+        known: update(3, &["d"], Some("[]")),
+        ..created(&attempt)
+    };
+    first.append(Some(&prepared.lease), created).await?;
     let known = second.known_tasks(prepared.account).await?;
     expect(
-        known == update(0, &["a", "b", "c"], Some("{}")),
+        known == update(0, &["a", "b", "c", "d"], Some("[]")),
         "all entries and the facts",
     )?;
     let again = first
@@ -211,10 +218,7 @@ pub(super) async fn batches_belong_to_one_account(first: Handle, second: Handle)
 
 pub(super) async fn events_are_in_order(first: Handle, second: Handle) -> CaseResult {
     let prepared = prepared(&first, 2).await?;
-    let attempt = begin(&first, &prepared, 1).await?;
-    first
-        .append(Some(&prepared.lease), announced(&attempt))
-        .await?;
+    let attempt = announce(&first, &prepared, 1).await?;
     first
         .append(Some(&prepared.lease), created(&attempt))
         .await?;

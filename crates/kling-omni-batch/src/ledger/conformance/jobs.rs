@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::BatchError;
 use crate::ledger::conformance::fixture::{
-    CaseResult, Handle, PreparedLedger, announced, begin, created, expect, new_item, prepared,
-    record,
+    CaseResult, Handle, PreparedLedger, announce, created, expect, new_item, prepared, record,
 };
 use crate::ledger::{ItemChange, ItemError, ItemId, ItemQuery, Job, JobQuery, NewRecord, Step};
 use crate::state::{AttemptState, ItemState};
@@ -83,25 +82,23 @@ pub(super) async fn lost_lease_queues_nothing(first: Handle, second: Handle) -> 
 /// A worker records that a video is saved. It can neither create nor decide.
 pub(super) async fn end_of_a_task_needs_no_lease(first: Handle, second: Handle) -> CaseResult {
     let ledger = prepared(&first, 1).await?;
-    let attempt = begin(&first, &ledger, 0).await?;
-    let refused = second.append(None, announced(&attempt)).await;
+    let attempt = announce(&first, &ledger, 0).await?;
+    let again = record(&attempt, 2, AttemptState::Announced, ItemState::Sending);
+    let refused = second.append(None, again).await;
     expect(refused.is_err(), "a worker announces nothing")?;
-    first
-        .append(Some(&ledger.lease), announced(&attempt))
-        .await?;
     let refused = second.append(None, created(&attempt)).await;
     expect(refused.is_err(), "a worker does not say that a task exists")?;
     first.append(Some(&ledger.lease), created(&attempt)).await?;
     let other = NewRecord {
         task_id: Some("another".to_owned()),
-        ..record(&attempt, 2, AttemptState::Created, ItemState::Ended)
+        ..record(&attempt, 3, AttemptState::Created, ItemState::Ended)
     };
     let refused = second.append(None, other).await;
     expect(refused.is_err(), "a worker does not change the task")?;
     for (number, state) in [
-        (2, ItemState::Ended),
-        (3, ItemState::Publishing),
-        (4, ItemState::Saved),
+        (3, ItemState::Ended),
+        (4, ItemState::Publishing),
+        (5, ItemState::Saved),
     ] {
         let next = record(&attempt, number, AttemptState::Created, state);
         second.append(None, next.clone()).await?;
@@ -138,10 +135,7 @@ pub(super) async fn metrics_count_everything(first: Handle, second: Handle) -> C
     first
         .queue_jobs(&ledger.lease, query(&ledger, Step::Prepare, 10))
         .await?;
-    let attempt = begin(&first, &ledger, 0).await?;
-    first
-        .append(Some(&ledger.lease), announced(&attempt))
-        .await?;
+    let attempt = announce(&first, &ledger, 0).await?;
     let undecided = ItemError {
         kind: "unknown".to_owned(),
         text: "no list".to_owned(),

@@ -1,10 +1,13 @@
 //! Batches, accounts, leases and known tasks.
 
 use crate::error::BatchError;
-use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
+use crate::ledger::sql::session::{Dialect, SqlFailure, SqlRow, SqlSession, values};
 use crate::ledger::sql::{from_ms, items, mark};
 use crate::ledger::{Account, AccountId, Batch, BatchId, ItemId, KnownUpdate, Lease};
 use crate::state::BatchState;
+
+/// How many known tasks are inserted by one statement. SQLite permits 32,766 parameters.
+const MAX_ENTRIES: usize = 1_000;
 
 const BATCH: &str = "select id, name, account_id, state, reason, created_at, policy from batch";
 
@@ -188,29 +191,37 @@ pub(super) fn begin_epoch(
 
 /// Fails if another run has acquired the account since. No other can until the end of the transaction.
 pub(super) fn check_lease(ledger: &mut dyn SqlSession, lease: &Lease) -> Result<(), SqlFailure> {
-    find_lease(ledger, lease, "true")
-}
-
-/// Fails if the lease has ended, too: what announces a payment has to be written before.
-pub(super) fn check_current_lease(
-    ledger: &mut dyn SqlSession,
-    lease: &Lease,
-) -> Result<(), SqlFailure> {
-    let is_current = ledger.dialect().lease_is_current;
-    find_lease(ledger, lease, is_current)
-}
-
-fn find_lease(
-    ledger: &mut dyn SqlSession,
-    lease: &Lease,
-    condition: &str,
-) -> Result<(), SqlFailure> {
-    let lock = ledger.dialect().lock_row;
-    let find = format!("select id from account where id = $1 and epoch = $2 and {condition}{lock}");
+    let find = format!(
+        "select id from {}",
+        leased(ledger.dialect(), 1, LeaseEnd::Any)
+    );
     match ledger.find_row(&find, values![lease.account.0, lease.epoch])? {
         Some(_) => Ok(()),
         None => Err(BatchError::LeaseLost.into()),
     }
+}
+
+/// When a lease that permits a write ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LeaseEnd {
+    /// It may have ended, if no other run has acquired the account.
+    Any,
+    /// Later than now: what announces a payment has to be written before.
+    Later,
+}
+
+/// Follows `select … from`: the account of a lease, which no other run can acquire until the end of the transaction, or no row if
+/// another one has acquired it. The account and the epoch of the lease are the parameter `first` and the next one.
+pub(super) fn leased(dialect: &Dialect, first: usize, end: LeaseEnd) -> String {
+    let condition = match end {
+        LeaseEnd::Any => "true",
+        LeaseEnd::Later => dialect.lease_is_current,
+    };
+    format!(
+        "account where id = ${first} and epoch = ${} and {condition}{}",
+        first + 1,
+        dialect.lock_row
+    )
 }
 
 /// Lets a lease last as long from now as a new one. One that has ended continues, if no other run has acquired the account.
@@ -253,9 +264,13 @@ pub(super) fn add_known_tasks(
     account: AccountId,
     update: &KnownUpdate,
 ) -> Result<(), SqlFailure> {
-    let insert = "insert into known_task (account_id, position, entry) values ($1, $2, $3)";
-    for (position, entry) in (update.from..).zip(&update.entries) {
-        ledger.execute(insert, values![account.0, position, entry])?;
+    let entries: Vec<_> = (update.from..).zip(&update.entries).collect();
+    for entries in entries.chunks(MAX_ENTRIES) {
+        let values = entries.iter();
+        let values = values
+            .flat_map(|(position, entry)| [account.0.into(), (*position).into(), (*entry).into()]);
+        let into = "known_task (account_id, position, entry)";
+        ledger.insert_rows(into, 3, &values.collect::<Vec<_>>())?;
     }
     if let Some(facts) = &update.facts {
         let set = "update account set known_facts = $1 where id = $2";

@@ -1,11 +1,12 @@
 //! Attempts and their records: what may spend money.
 
 use crate::error::BatchError;
+use crate::ledger::sql::accounts::LeaseEnd;
 use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
 use crate::ledger::sql::{accounts, items, mark};
 use crate::ledger::{
-    AccountId, Attempt, AttemptId, BatchId, BatchItem, CostGroup, EventDetail, ItemError, ItemId,
-    Lease, NewRecord, Reopening,
+    AccountId, Announcement, Attempt, AttemptId, BatchId, BatchItem, CostGroup, EventDetail,
+    ItemError, ItemId, Lease, NewRecord, Reopening,
 };
 use crate::request::StoredRequest;
 use crate::state::{AttemptState, ItemState};
@@ -16,6 +17,9 @@ const COLUMNS: &str = "attempt.id, attempt.item_id, attempt.account_id, attempt.
     (select count(failed_request) from attempt as other where other.item_id = attempt.item_id)";
 /// The number of [`COLUMNS`].
 const WIDTH: usize = 8;
+
+/// Where records go, with their columns.
+const RECORD: &str = "record (attempt_id, number, json)";
 
 fn read(row: &SqlRow) -> Result<Attempt, SqlFailure> {
     Ok(Attempt {
@@ -61,47 +65,80 @@ fn item_is(ledger: &mut dyn SqlSession, item: ItemId) -> Result<SqlFailure, SqlF
     Ok(BatchError::ItemIs { key, state }.into())
 }
 
-pub(super) fn begin(
+pub(super) fn announce(
     ledger: &mut dyn SqlSession,
     lease: &Lease,
     item: ItemId,
+    announcement: &Announcement,
 ) -> Result<Attempt, SqlFailure> {
-    items::lock(ledger, item)?;
-    accounts::check_lease(ledger, lease)?;
-    // What certainly made no task is replaced by the next attempt.
-    let close = "update attempt set state = 'closed' where item_id = $1 and state in ('prepared', 'rejected')";
-    ledger.execute(close, values![item.0])?;
-    let count = "update item set attempts = attempts + 1 where id = $1 and state = 'prepared' returning attempts";
-    let Some(row) = ledger.find_row(count, values![item.0])? else {
+    // The update locks the item, and the insert the account.
+    let set = "update item set state = 'sending', attempts = attempts + 1, not_before = null, failures = 0,
+            error_kind = null, error = null
+        where id = $1 and state = 'prepared' returning attempts";
+    let Some(row) = ledger.find_row(set, values![item.0])? else {
+        accounts::check_lease(ledger, lease)?;
         return Err(item_is(ledger, item)?);
     };
-    let number: i64 = row.get(0)?;
+    let number: u32 = row.get(0)?;
+    if number > 1 {
+        // What certainly made no task is replaced by the next attempt.
+        let close = "update attempt set state = 'closed' where item_id = $1 and state in ('prepared', 'rejected')";
+        ledger.execute(close, values![item.0])?;
+    }
     let insert = format!(
-        "insert into attempt (item_id, account_id, number, epoch, state)
-         values ($1, $2, $3, $4, 'prepared') returning {COLUMNS}"
+        "insert into attempt (item_id, number, account_id, epoch, state)
+         select $1, $2, id, epoch, 'announced' from {} returning {COLUMNS}",
+        accounts::leased(ledger.dialect(), 3, LeaseEnd::Later)
     );
-    let new = values![item.0, lease.account.0, number, lease.epoch];
-    read(&ledger.row(&insert, new)?)
+    let new = values![item.0, number, lease.account.0, lease.epoch];
+    let Some(row) = ledger.find_row(&insert, new).map_err(rule)? else {
+        return Err(BatchError::LeaseLost.into());
+    };
+    let attempt = read(&row)?;
+    accounts::add_known_tasks(ledger, lease.account, &announcement.known)?;
+    let records = (0_u64..).zip(&announcement.records);
+    let records =
+        records.flat_map(|(number, json)| [attempt.id.0.into(), number.into(), json.into()]);
+    ledger.insert_rows(RECORD, 3, &records.collect::<Vec<_>>())?;
+    let detail = EventDetail {
+        attempt: Some(number),
+        ..EventDetail::default()
+    };
+    items::record_event(ledger, item, ItemState::Sending, &detail)?;
+    Ok(attempt)
 }
 
-/// Reads an attempt and the number of its records, and keeps other transactions from changing it, its item and, on demand, the
-/// state of its batch until the end of this one.
+/// Reads an attempt and the number of its records, and keeps other transactions from changing it and its item until the end of
+/// this one. Fails if the lease does not permit a write. Without a lease, it keeps them from changing the state of the batch, too.
 fn lock(
     ledger: &mut dyn SqlSession,
     attempt: AttemptId,
-    with_batch: bool,
+    lease: Option<(&Lease, LeaseEnd)>,
 ) -> Result<(Attempt, u64), SqlFailure> {
     let item = "item where id = (select item_id from attempt where id = $1)";
-    if with_batch {
+    if lease.is_none() {
         let batch = format!("batch where id = (select batch_id from {item})");
         accounts::lock_row(ledger, &batch, attempt.0)?;
     }
     accounts::lock_row(ledger, item, attempt.0)?;
-    let select = format!(
-        "select {COLUMNS}, (select count(*) from record where attempt_id = attempt.id)
-         from attempt where id = $1"
-    );
-    let row = ledger.row(&select, values![attempt.0])?;
+    let columns = format!("{COLUMNS}, (select count(*) from record where attempt_id = attempt.id)");
+    let row = match lease {
+        Some((lease, end)) => {
+            let leased = accounts::leased(ledger.dialect(), 1, end);
+            let select =
+                format!("select {columns}, (select id from {leased}) from attempt where id = $3");
+            let values = values![lease.account.0, lease.epoch, attempt.0];
+            let row = ledger.row(&select, values)?;
+            if row.get::<Option<i64>>(WIDTH + 1)?.is_none() {
+                return Err(BatchError::LeaseLost.into());
+            }
+            row
+        }
+        None => {
+            let select = format!("select {columns} from attempt where id = $1");
+            ledger.row(&select, values![attempt.0])?
+        }
+    };
     Ok((read(&row)?, row.get(WIDTH)?))
 }
 
@@ -148,15 +185,14 @@ pub(super) fn append(
     lease: Option<&Lease>,
     record: &NewRecord,
 ) -> Result<(), SqlFailure> {
-    let (attempt, records) = lock(ledger, record.attempt, lease.is_none())?;
+    let end = match record.attempt_state {
+        AttemptState::Announced => LeaseEnd::Later,
+        _ => LeaseEnd::Any,
+    };
+    let lease_end = lease.map(|lease| (lease, end));
+    let (attempt, records) = lock(ledger, record.attempt, lease_end)?;
     let may_write = match lease {
-        Some(lease) => {
-            match record.attempt_state {
-                AttemptState::Announced => accounts::check_current_lease(ledger, lease)?,
-                _ => accounts::check_lease(ledger, lease)?,
-            }
-            lease.account == attempt.account && attempt.state != AttemptState::Closed
-        }
+        Some(lease) => lease.account == attempt.account && attempt.state != AttemptState::Closed,
         // A person decides, or a worker records what became of a task.
         None => {
             mark::check(ledger)?;
@@ -178,8 +214,7 @@ pub(super) fn append(
         return Err(BatchError::RecordExists { number }.into());
     }
     accounts::add_known_tasks(ledger, attempt.account, &record.known)?;
-    let insert = "insert into record (attempt_id, number, json) values ($1, $2, $3)";
-    ledger.execute(insert, values![id, number, &record.json])?;
+    ledger.insert_rows(RECORD, 3, values![id, number, &record.json])?;
     let stays_undecided =
         attempt.state == AttemptState::Undecided && record.attempt_state.is_unconfirmed();
     if stays_undecided {
@@ -208,11 +243,6 @@ pub(super) fn append(
         let values = values![attempt.item.0, &*path, file.bytes, &file.sha256];
         ledger.execute(insert, values)?;
     }
-    if record.attempt_state == AttemptState::Created && attempt.state != AttemptState::Created {
-        // The URLs of its files may carry tokens, and are not needed any more.
-        let forget = "update item set uploads = null where id = $1 and uploads is not null";
-        ledger.execute(forget, values![attempt.item.0])?;
-    }
     let detail = EventDetail {
         attempt: Some(attempt.number),
         task_id: record.task_id.clone().or(attempt.task_id),
@@ -222,26 +252,32 @@ pub(super) fn append(
     if lease.is_none() {
         accounts::continue_batch_of(ledger, attempt.item)?;
     }
-    set_item(ledger, attempt.item, record.item_state, &detail)
+    let is_new_task =
+        record.attempt_state == AttemptState::Created && attempt.state != AttemptState::Created;
+    // The URLs of its files may carry tokens, and are not needed any more.
+    let forget = if is_new_task { ", uploads = null" } else { "" };
+    set_item(ledger, attempt.item, record.item_state, forget, &detail)
 }
 
-/// Changes the state of an item, and records the event unless it has the state already.
+/// Changes the state of an item, and what `more` sets, and records the event, unless it has the state already.
 fn set_item(
     ledger: &mut dyn SqlSession,
     item: ItemId,
     state: ItemState,
+    more: &str,
     detail: &EventDetail,
 ) -> Result<(), SqlFailure> {
-    let set =
-        "update item set state = $1, not_before = null, failures = 0, error_kind = $2, error = $3
-        where id = $4 and state <> $1";
+    let set = format!(
+        "update item set state = $1, not_before = null, failures = 0, error_kind = $2, error = $3{more}
+        where id = $4 and state <> $1"
+    );
     let values = values![
         state.as_str(),
         detail.error.as_ref().map(|error| &error.kind),
         detail.error.as_ref().map(|error| &error.text),
         item.0,
     ];
-    match ledger.execute(set, values)? {
+    match ledger.execute(&set, values)? {
         0 => Ok(()),
         _ => items::record_event(ledger, item, state, detail),
     }
@@ -254,8 +290,7 @@ pub(super) fn set_undecided(
     candidates: &[String],
     reason: &ItemError,
 ) -> Result<(), SqlFailure> {
-    let (found, _) = lock(ledger, attempt, false)?;
-    accounts::check_lease(ledger, lease)?;
+    let (found, _) = lock(ledger, attempt, Some((lease, LeaseEnd::Any)))?;
     let set = "update attempt set state = 'undecided', candidates = $1
         where id = $2 and state in ('announced', 'unknown', 'undecided')";
     let candidates = serde_json::to_string(candidates)?;
@@ -267,7 +302,7 @@ pub(super) fn set_undecided(
         error: Some(reason.clone()),
         ..EventDetail::default()
     };
-    set_item(ledger, found.item, ItemState::Unknown, &detail)
+    set_item(ledger, found.item, ItemState::Unknown, "", &detail)
 }
 
 pub(super) fn reopen(
@@ -307,7 +342,7 @@ pub(super) fn reopen(
             ItemState::Planned
         }
     };
-    set_item(ledger, item, to, &detail)?;
+    set_item(ledger, item, to, "", &detail)?;
     accounts::continue_batch_of(ledger, item)?;
     Ok(true)
 }

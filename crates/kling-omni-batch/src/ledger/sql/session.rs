@@ -265,6 +265,22 @@ pub trait SqlSession {
         Ok(0)
     }
 
+    /// Inserts rows by one statement. `into` names the table and its columns, and `values` has those of one row after the other.
+    fn insert_rows(
+        &mut self,
+        into: &str,
+        columns: usize,
+        values: &[SqlValue],
+    ) -> Result<(), SqlFailure> {
+        let rows = (1..=values.len()).step_by(columns).map(|first| {
+            let marks = (first..first + columns).map(|mark| format!("${mark}"));
+            format!("({})", marks.collect::<Vec<_>>().join(", "))
+        });
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        self.execute(&format!("insert into {into} values {rows}"), values)?;
+        Ok(())
+    }
+
     /// Returns the first row, if there is one.
     fn find_row(&mut self, sql: &str, values: &[SqlValue]) -> Result<Option<SqlRow>, SqlFailure> {
         Ok(self.query(sql, values)?.into_iter().next())

@@ -114,7 +114,8 @@ impl Table {
         after: Option<&SqlRow>,
     ) -> Result<Vec<SqlRow>, SqlFailure> {
         let key = self.key.join(", ");
-        let marks = marks(1, self.key.len());
+        let marks = (1..=self.key.len()).map(|mark| format!("${mark}"));
+        let marks = marks.collect::<Vec<_>>().join(", ");
         let select = format!(
             "select {} from {} where ({key}) > ({marks}) order by {key} limit {}",
             self.column_list(),
@@ -134,17 +135,9 @@ impl Table {
         target: &mut dyn SqlSession,
         rows: &[SqlRow],
     ) -> Result<(), SqlFailure> {
-        let width = self.columns().count();
-        let tuples = (0..rows.len()).map(|row| format!("({})", marks(1 + row * width, width)));
-        let insert = format!(
-            "insert into {} ({}) values {}",
-            self.name,
-            self.column_list(),
-            tuples.collect::<Vec<_>>().join(", ")
-        );
-        let values = rows.iter().flat_map(|row| self.typed(row));
-        target.execute(&insert, &values.collect::<Vec<_>>())?;
-        Ok(())
+        let into = format!("{} ({})", self.name, self.column_list());
+        let values: Vec<_> = rows.iter().flat_map(|row| self.typed(row)).collect();
+        target.insert_rows(&into, self.columns().count(), &values)
     }
 
     /// Lets the next row that the database gives a key follow those that were inserted.
@@ -168,12 +161,6 @@ impl Table {
                 value => value.clone(),
             })
     }
-}
-
-/// Parameters from a number on, as in a statement.
-fn marks(first: usize, count: usize) -> String {
-    let marks = (first..first + count).map(|mark| format!("${mark}"));
-    marks.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kling_omni_batch::ledger::{
-    Attempt, ItemChange, ItemError, ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord,
-    PostgresLedger, Reopening, SqliteLedger,
+    Announcement, Attempt, ItemChange, ItemError, ItemId, ItemQuery, KnownUpdate, Lease, Ledger,
+    NewRecord, PostgresLedger, Reopening, SqliteLedger,
 };
-use kling_omni_batch::{AttemptState, BatchResult, ItemState};
+use kling_omni_batch::{AttemptState, BatchError, BatchResult, ItemState};
 use kling_omni_test_support::postgres::PostgresServer;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -21,13 +21,15 @@ const ITEMS: usize = 3;
 #[derive(Clone, Copy, Debug)]
 enum LedgerOperation {
     Prepare(usize),
-    Begin(usize),
+    Announce(usize),
     Append(usize, AttemptState),
     SetUndecided(usize),
     Reopen(usize, Reopening),
     Decide(usize, bool),
     /// Another run acquires the account.
     Reacquire,
+    /// An announcement by the run before.
+    LateAnnounce(usize),
     /// An append by the run before.
     LateAppend(usize, AttemptState),
 }
@@ -37,13 +39,14 @@ fn operations() -> impl Strategy<Value = Vec<LedgerOperation>> {
     let state = prop::sample::select(AttemptState::ALL);
     let operation = prop_oneof![
         2 => item.clone().prop_map(LedgerOperation::Prepare),
-        3 => item.clone().prop_map(LedgerOperation::Begin),
+        3 => item.clone().prop_map(LedgerOperation::Announce),
         6 => (item.clone(), state.clone()).prop_map(|(item, state)| LedgerOperation::Append(item, state)),
         1 => item.clone().prop_map(LedgerOperation::SetUndecided),
         2 => item.clone().prop_map(|item| LedgerOperation::Reopen(item, Reopening::Create)),
         1 => item.clone().prop_map(|item| LedgerOperation::Reopen(item, Reopening::Fetch)),
         1 => (item.clone(), any::<bool>()).prop_map(|(item, is_created)| LedgerOperation::Decide(item, is_created)),
         1 => Just(LedgerOperation::Reacquire),
+        1 => item.clone().prop_map(LedgerOperation::LateAnnounce),
         1 => (item, state).prop_map(|(item, state)| LedgerOperation::LateAppend(item, state)),
     ];
     prop::collection::vec(operation, 1..60)
@@ -55,6 +58,13 @@ struct ModelAttempt {
     item: usize,
     state: AttemptState,
     records: u64,
+}
+
+fn announcement() -> Announcement {
+    Announcement {
+        records: vec!["{}".to_owned(); 2],
+        known: KnownUpdate::default(),
+    }
 }
 
 struct Model {
@@ -80,14 +90,48 @@ impl Model {
                 state => state == AttemptState::Created && to == state,
             },
         };
-        let mut others = self.attempts.iter().filter(|(other, _)| **other != id);
-        let is_free = others.all(|(_, other)| {
-            let both_paid =
-                other.item == attempt.item && other.state.may_be_paid() && to.may_be_paid();
-            let both_unconfirmed = other.state.is_unconfirmed() && to.is_unconfirmed();
+        (may_write && self.may_be(Some(id), attempt.item, to)).then_some(to)
+    }
+
+    /// Whether the rules permit an attempt of an item to be in a state. It is a new one if it has no id.
+    fn may_be(&self, id: Option<i64>, item: usize, state: AttemptState) -> bool {
+        let mut others = self
+            .attempts
+            .iter()
+            .filter(|(other, _)| Some(**other) != id);
+        others.all(|(_, other)| {
+            let both_paid = other.item == item && other.state.may_be_paid() && state.may_be_paid();
+            let both_unconfirmed = other.state.is_unconfirmed() && state.is_unconfirmed();
             !both_paid && !both_unconfirmed
-        });
-        (may_write && is_free).then_some(to)
+        })
+    }
+
+    async fn announce(&mut self, item: usize) {
+        let announced = self
+            .ledger
+            .announce(&self.lease, self.items[item], announcement())
+            .await;
+        let may_be = self.may_be(None, item, AttemptState::Announced);
+        let attempt = match announced {
+            Ok(attempt) => attempt,
+            // The model does not know the states of items.
+            Err(BatchError::ItemIs { .. }) => return,
+            Err(BatchError::Forbidden { .. }) if !may_be => return,
+            Err(error) => panic!("{error:?}"),
+        };
+        assert!(may_be, "{attempt:?}");
+        for old in self.attempts.values_mut().filter(|old| old.item == item) {
+            if matches!(old.state, AttemptState::Prepared | AttemptState::Rejected) {
+                old.state = AttemptState::Closed;
+            }
+        }
+        let new = ModelAttempt {
+            item,
+            state: AttemptState::Announced,
+            records: announcement().records.len() as u64,
+        };
+        self.attempts.insert(attempt.id.0, new);
+        self.latest.insert(item, attempt);
     }
 
     async fn append(
@@ -133,6 +177,8 @@ impl Model {
 
     async fn apply(&mut self, operation: LedgerOperation) {
         let ledger = Arc::clone(&self.ledger);
+        // As a run does: a busy machine takes longer than a lease lasts.
+        ledger.renew(&self.lease).await.unwrap();
         match operation {
             LedgerOperation::Prepare(item) => {
                 for from in ItemState::ALL {
@@ -140,23 +186,15 @@ impl Model {
                     ledger.change_item(change).await.unwrap();
                 }
             }
-            LedgerOperation::Begin(item) => {
-                if let Ok(attempt) = ledger.begin_attempt(&self.lease, self.items[item]).await {
-                    for old in self.attempts.values_mut().filter(|old| old.item == item) {
-                        if matches!(old.state, AttemptState::Prepared | AttemptState::Rejected) {
-                            old.state = AttemptState::Closed;
-                        }
-                    }
-                    let state = AttemptState::Prepared;
-                    self.attempts.insert(
-                        attempt.id.0,
-                        ModelAttempt {
-                            item,
-                            state,
-                            records: 0,
-                        },
+            LedgerOperation::Announce(item) => self.announce(item).await,
+            LedgerOperation::LateAnnounce(item) => {
+                if let Some(late) = &self.late {
+                    let announced = ledger.announce(late, self.items[item], announcement());
+                    let announced = announced.await;
+                    assert!(
+                        matches!(announced, Err(BatchError::LeaseLost)),
+                        "{announced:?}"
                     );
-                    self.latest.insert(item, attempt);
                 }
             }
             LedgerOperation::Append(item, to) => {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use kling_omni::clock::Clock as _;
 use kling_omni_batch::ledger::{
-    Attempt, ItemChange, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord, PostgresLedger,
+    Announcement, Attempt, ItemChange, ItemId, ItemQuery, KnownUpdate, Lease, Ledger, NewRecord,
+    PostgresLedger,
 };
-use kling_omni_batch::{AttemptState, BatchError, Batches, ItemState, RunOptions};
+use kling_omni_batch::{AttemptState, BatchError, Batches, ItemState, RunEvent, RunOptions};
 use kling_omni_test_support::log::Log;
 use kling_omni_test_support::postgres::{PostgresDatabase, PostgresServer};
 
@@ -45,8 +47,8 @@ impl ClockedDatabase {
     }
 }
 
-/// Imports an item, acquires its account and begins an attempt.
-pub(super) async fn begin(ledger: &PostgresLedger) -> (Lease, Attempt) {
+/// Imports an item, acquires its account and prepares the item.
+pub(super) async fn prepare(ledger: &PostgresLedger) -> (Lease, ItemId) {
     ledger
         .import("b", Box::new(std::iter::once(new_item(0))))
         .await
@@ -57,19 +59,20 @@ pub(super) async fn begin(ledger: &PostgresLedger) -> (Lease, Attempt) {
     let item = ledger.items(ItemQuery::new(batch)).await.unwrap()[0].id;
     let change = ItemChange::new(item, ItemState::Planned, ItemState::Prepared);
     ledger.change_item(change).await.unwrap();
-    let attempt = ledger.begin_attempt(&lease, item).await.unwrap();
-    (lease, attempt)
+    (lease, item)
 }
 
-pub(super) fn record(
-    attempt: &Attempt,
-    number: u64,
-    to: AttemptState,
-    item: ItemState,
-) -> NewRecord {
+pub(super) fn announcement() -> Announcement {
+    Announcement {
+        records: vec!["{}".to_owned()],
+        known: KnownUpdate::default(),
+    }
+}
+
+fn record(attempt: &Attempt, to: AttemptState, item: ItemState) -> NewRecord {
     NewRecord {
         attempt: attempt.id,
-        number,
+        number: 1,
         json: "{}".to_owned(),
         attempt_state: to,
         item_state: item,
@@ -87,7 +90,7 @@ async fn lease_that_is_not_renewed_passes_to_another_run() {
     };
     let clock = ClockedDatabase::new(server);
     let (first, second) = (clock.open().await, clock.open().await);
-    let (lease, attempt) = begin(&first).await;
+    let (lease, item) = prepare(&first).await;
     assert!(!lease.earlier_senders_ended);
     for _ in 0..3 {
         clock.advance("9.9");
@@ -101,14 +104,13 @@ async fn lease_that_is_not_renewed_passes_to_another_run() {
     clock.advance("10");
     let next = second.acquire(lease.account, "second").await.unwrap();
     assert_eq!(next.epoch, lease.epoch + 1);
-    let announced = record(&attempt, 0, AttemptState::Announced, ItemState::Sending);
-    let error = first.append(Some(&lease), announced.clone()).await;
+    let error = first.announce(&lease, item, announcement()).await;
     assert!(matches!(error, Err(BatchError::LeaseLost)), "{error:?}");
     let error = first.renew(&lease).await;
     assert!(matches!(error, Err(BatchError::LeaseLost)), "{error:?}");
     // The one that lost it does not release it.
     first.release(lease).await.unwrap();
-    second.append(Some(&next), announced).await.unwrap();
+    second.announce(&next, item, announcement()).await.unwrap();
     second.release(next.clone()).await.unwrap();
     first.acquire(next.account, "first").await.unwrap();
 }
@@ -120,15 +122,19 @@ async fn lease_that_ended_announces_nothing_and_records_what_was_paid() {
     };
     let clock = ClockedDatabase::new(server);
     let ledger = clock.open().await;
-    let (lease, attempt) = begin(&ledger).await;
+    let (lease, item) = prepare(&ledger).await;
     clock.advance("10");
-    let announced = record(&attempt, 0, AttemptState::Announced, ItemState::Sending);
-    let error = ledger.append(Some(&lease), announced.clone()).await;
+    let error = ledger.announce(&lease, item, announcement()).await;
     assert!(matches!(error, Err(BatchError::LeaseLost)), "{error:?}");
     ledger.renew(&lease).await.unwrap();
-    ledger.append(Some(&lease), announced).await.unwrap();
+    let announced = ledger.announce(&lease, item, announcement()).await;
+    let attempt = announced.unwrap();
     clock.advance("100");
-    let created = record(&attempt, 1, AttemptState::Created, ItemState::Created);
+    // The same create on another route is a payment, too.
+    let again = record(&attempt, AttemptState::Announced, ItemState::Sending);
+    let error = ledger.append(Some(&lease), again).await;
+    assert!(matches!(error, Err(BatchError::LeaseLost)), "{error:?}");
+    let created = record(&attempt, AttemptState::Created, ItemState::Created);
     ledger.append(Some(&lease), created).await.unwrap();
 }
 
@@ -161,6 +167,52 @@ async fn create_is_not_sent_after_the_end_of_the_lease() {
     bench.check_saved(1).await;
     let rows = bench.batches.report(BATCH, 0).await.unwrap();
     assert_eq!((rows[0].attempts, bench.charges()), (2, 1));
+}
+
+/// The lease ends while the create waits for its announcement. No other run has the account, so the run renews it.
+#[tokio::test(flavor = "multi_thread")]
+async fn create_whose_lease_ended_before_its_announcement_is_sent_later() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let database = server.new_database();
+    let mut bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.batches = Batches::open(&database.url).await.unwrap();
+    bench.import(1).await;
+    let (name, had_ended) = (database.name.clone(), AtomicBool::new(false));
+    let options = RunOptions::default().on_step(move |step| {
+        let is_first = step == "before sending" && !had_ended.swap(true, Ordering::AcqRel);
+        let name = name.clone();
+        async move {
+            if is_first {
+                // The tick of the run may extend it in between.
+                let trigger = "create function ended() returns trigger language plpgsql as
+                        'begin new.lease_until = 0; return new; end';
+                    create trigger ended before update on account for each row execute function ended();
+                    update account set lease_until = 0";
+                server.query(&name, trigger);
+            }
+        }
+    });
+    let run = bench.batches.run(BATCH, &bench.client, options).await;
+    let mut run = run.unwrap();
+    let mut reasons = Vec::new();
+    while let Some(event) = run.next().await {
+        if let RunEvent::Waiting { reason, .. } = event {
+            let remove = "drop trigger if exists ended on account";
+            server.query(&database.name, remove);
+            reasons.push(reason.kind);
+        }
+    }
+    run.await.unwrap();
+    let is_lease = |reason: &String| reason == "lease";
+    assert!(
+        !reasons.is_empty() && reasons.iter().all(is_lease),
+        "{reasons:?}"
+    );
+    bench.check_saved(1).await;
+    let rows = bench.batches.report(BATCH, 0).await.unwrap();
+    assert_eq!((rows[0].attempts, bench.charges()), (1, 1));
 }
 
 /// A batch whose account is held by a process that has died. The clock of the database stands still.

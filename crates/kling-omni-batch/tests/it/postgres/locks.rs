@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use kling_omni_batch::ledger::{
     AttemptId, ItemChange, ItemError, ItemQuery, Ledger, PostgresLedger, Reopening,
 };
-use kling_omni_batch::{AttemptState, BatchState, ItemState};
+use kling_omni_batch::{BatchState, ItemState};
 use kling_omni_test_support::postgres::PostgresServer;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::ledger::new_item;
-use crate::postgres::lease::{ClockedDatabase, begin, record};
+use crate::postgres::lease::{ClockedDatabase, announcement, prepare};
 
 type Start = Box<dyn FnOnce() -> JoinHandle<()> + Send>;
 
@@ -106,7 +106,7 @@ async fn run_that_acquires_an_account_sees_what_was_announced() {
     };
     let clock = Arc::new(ClockedDatabase::new(server));
     let (first, second) = (Overlap::new(&clock).await, clock.open().await);
-    let (lease, attempt) = begin(&first.ledger).await;
+    let (lease, item) = prepare(&first.ledger).await;
     let found = Arc::<Mutex<Vec<AttemptId>>>::default();
     let (other, account, time, open) = (
         second,
@@ -123,10 +123,9 @@ async fn run_that_acquires_an_account_sees_what_was_announced() {
             .map(|(attempt, _)| attempt.id)
             .collect();
     });
-    let announced = record(&attempt, 0, AttemptState::Announced, ItemState::Sending);
-    first.ledger.append(Some(&lease), announced).await.unwrap();
+    let announced = first.ledger.announce(&lease, item, announcement()).await;
     first.has_waited().await;
-    assert_eq!(*found.lock().unwrap(), [attempt.id]);
+    assert_eq!(*found.lock().unwrap(), [announced.unwrap().id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use futures_util::future::BoxFuture;
 use kling_omni::request::Request;
 use kling_omni_batch::ledger::{
-    Attempt, BatchItem, ItemChange, ItemError, ItemQuery, KnownUpdate, Lease, Ledger, NewItem,
-    NewRecord, PostgresLedger, Reopening,
+    Announcement, Attempt, BatchItem, ItemChange, ItemError, ItemQuery, KnownUpdate, Lease, Ledger,
+    NewItem, NewRecord, PostgresLedger, Reopening,
 };
 use kling_omni_batch::{AttemptState, BatchError, BatchResult, BatchState, ItemState};
 use kling_omni_test_support::postgres::{PostgresDatabase, PostgresServer};
@@ -34,7 +34,7 @@ const ROWS: &str = "
 struct Prepared {
     batch: kling_omni_batch::ledger::Batch,
     lease: Lease,
-    /// Their first attempts: announced, begun, none.
+    /// The first one has an attempt.
     items: Vec<BatchItem>,
     announced: Attempt,
 }
@@ -98,25 +98,22 @@ const METHODS: &[(&str, Method)] = &[
         Box::pin(async { said(ledger.add_known_tasks(&prepared.lease, update).await) })
     }),
     ("change_item", |ledger, prepared| {
-        let change = ItemChange::new(prepared.items[2].id, ItemState::Prepared, ItemState::Failed);
+        let change = ItemChange::new(prepared.items[1].id, ItemState::Prepared, ItemState::Failed);
         Box::pin(async { said(ledger.change_item(change).await) })
     }),
-    ("begin_attempt", |ledger, prepared| {
+    ("announce", |ledger, prepared| {
         Box::pin(async {
-            said(
-                ledger
-                    .begin_attempt(&prepared.lease, prepared.items[2].id)
-                    .await,
-            )
+            let lease = &prepared.lease;
+            // An account has one unconfirmed create.
+            ledger
+                .append(Some(lease), created(&prepared.announced))
+                .await?;
+            let announced = ledger.announce(lease, prepared.items[1].id, announcement());
+            said(announced.await)
         })
     }),
     ("append", |ledger, prepared| {
-        let record = record(
-            &prepared.announced,
-            1,
-            AttemptState::Created,
-            ItemState::Created,
-        );
+        let record = created(&prepared.announced);
         Box::pin(async { said(ledger.append(Some(&prepared.lease), record).await) })
     }),
     ("set_undecided", |ledger, prepared| {
@@ -130,7 +127,7 @@ const METHODS: &[(&str, Method)] = &[
         })
     }),
     ("reopen", |ledger, prepared| {
-        let item = prepared.items[2].id;
+        let item = prepared.items[1].id;
         Box::pin(async move {
             let change = ItemChange::new(item, ItemState::Prepared, ItemState::Rejected);
             ledger.change_item(change.because(why())).await?;
@@ -159,14 +156,25 @@ fn item(number: usize) -> BatchResult<NewItem> {
     )
 }
 
-fn record(attempt: &Attempt, number: u64, state: AttemptState, item: ItemState) -> NewRecord {
+fn announcement() -> Announcement {
+    Announcement {
+        records: vec!["{\"record\":1}".to_owned(), "{\"record\":2}".to_owned()],
+        known: KnownUpdate {
+            from: 0,
+            entries: vec!["one".to_owned(), "two".to_owned()],
+            facts: Some("{}".to_owned()),
+        },
+    }
+}
+
+fn created(attempt: &Attempt) -> NewRecord {
     NewRecord {
         attempt: attempt.id,
-        number,
-        json: format!("{{\"record\":\"{state}\"}}"),
-        attempt_state: state,
-        item_state: item,
-        task_id: (state == AttemptState::Created).then(|| format!("task-{}", attempt.id.0)),
+        number: 2,
+        json: "{\"record\":3}".to_owned(),
+        attempt_state: AttemptState::Created,
+        item_state: ItemState::Created,
+        task_id: Some("task".to_owned()),
         file: None,
         error: None,
         known: KnownUpdate::default(),
@@ -175,7 +183,7 @@ fn record(attempt: &Attempt, number: u64, state: AttemptState, item: ItemState) 
 
 async fn prepare(ledger: &dyn Ledger) -> Prepared {
     for batch in [BATCH, "other"] {
-        let items = Box::new((0..3).map(item));
+        let items = Box::new((0..2).map(item));
         ledger.import(batch, items).await.unwrap();
     }
     let batch = ledger.batch(BATCH).await.unwrap();
@@ -189,10 +197,11 @@ async fn prepare(ledger: &dyn Ledger) -> Prepared {
         let change = ItemChange::new(item.id, ItemState::Planned, ItemState::Prepared);
         ledger.change_item(change).await.unwrap();
     }
-    let announced = ledger.begin_attempt(&lease, items[0].id).await.unwrap();
-    let announcement = record(&announced, 0, AttemptState::Announced, ItemState::Sending);
-    ledger.append(Some(&lease), announcement).await.unwrap();
-    ledger.begin_attempt(&lease, items[1].id).await.unwrap();
+    let first = Announcement {
+        known: KnownUpdate::default(),
+        ..announcement()
+    };
+    let announced = ledger.announce(&lease, items[0].id, first).await.unwrap();
     Prepared {
         batch,
         lease,
