@@ -50,8 +50,9 @@ impl TimelineChart {
     pub(crate) fn new(timeline: &ReportTimeline) -> Self {
         // Each quarter is a whole number of bins, so the axis has round times.
         let bins = timeline.bins.len().next_multiple_of(4);
-        let quarter_ms = timeline.width_ms * (bins / 4) as u64;
-        let total = |value: Value| timeline.bins.iter().map(value).sum::<u64>();
+        let quarter_ms = timeline.width_ms.saturating_mul((bins / 4) as u64);
+        let add = |all: u64, one| all.saturating_add(one);
+        let total = |value: Value| timeline.bins.iter().map(value).fold(0, add);
         let sum = |label, tone, value: Value| {
             let total = text::number(total(value));
             let figure = total.clone();
@@ -80,7 +81,7 @@ impl TimelineChart {
         if total(|bin| bin.failed) > 0 {
             strips.push(sum("Without a video", "bad", |bin| bin.failed));
         }
-        let ticks = (0..=4).map(|quarter| text::span(quarter * quarter_ms));
+        let ticks = (0..=4_u64).map(|quarter| text::span(quarter.saturating_mul(quarter_ms)));
         let rows = (0..).zip(&timeline.bins);
         let rows = rows.filter(|(_, bin)| **bin != TimelineBin::default());
         Self {
@@ -91,7 +92,7 @@ impl TimelineChart {
             bin_width: text::span(timeline.width_ms),
             rows: rows
                 .map(|(index, bin)| TableRow {
-                    after: text::span(index * timeline.width_ms),
+                    after: text::span(timeline.width_ms.saturating_mul(index)),
                     bin: *bin,
                 })
                 .collect(),
@@ -118,7 +119,7 @@ impl Strip {
             description,
             bars: bars
                 .map(|(index, value)| {
-                    let height = (value * 100).div_ceil(peak);
+                    let height = (u128::from(value) * 100).div_ceil(peak.into()) as u64;
                     Bar {
                         x: format!("{index}.1"),
                         y: 100 - height,

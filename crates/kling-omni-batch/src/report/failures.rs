@@ -42,13 +42,11 @@ impl FailureGroup {
     }
 
     fn new(kind: &str, group: Vec<usize>, items: &[ReportItem]) -> Self {
-        let mut texts: Vec<(String, u64)> = Vec::new();
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for error in group.iter().filter_map(|index| text_of(&items[*index])) {
-            match texts.iter_mut().find(|(text, _)| *text == error) {
-                Some((_, count)) => *count += 1,
-                None => texts.push((error, 1)),
-            }
+            *counts.entry(error).or_default() += 1;
         }
+        let mut texts: Vec<_> = counts.into_iter().collect();
         texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         texts.truncate(MAX_TEXTS);
         let (title, cause) = explanation(kind);

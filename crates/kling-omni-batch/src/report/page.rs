@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use askama::Template as _;
 use kling_omni::spend::{Amount, SpendGuard, Spent};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::blocking::run_blocking;
 use crate::error::{BatchError, BatchResult};
@@ -150,18 +151,17 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
+/// The names of temporary files begin and end like this.
+const PART: (&str, &str) = (".report-", ".part");
+
 /// Replaces a file durably, so its readers see the old or the new content.
 fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = parent(path);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".report-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As any other new file: the umask applies.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    // A rename would also replace a pipe or a device, such as the one behind `/dev/stdout`.
+    if path.metadata().is_ok_and(|existing| !existing.is_file()) {
+        return Err(io::Error::other("it exists and is not a regular file"));
     }
-    let mut file = builder.tempfile_in(folder)?;
+    let folder = parent(path);
+    let mut file = create_part(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -169,4 +169,44 @@ fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Creates a temporary file that is locked while it is open, and removes those that killed processes have left.
+fn create_part(folder: &Path) -> io::Result<NamedTempFile> {
+    remove_orphans(folder);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PART.0).suffix(PART.1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any other new file: the umask applies.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    loop {
+        let file = builder.tempfile_in(folder)?;
+        // Without locks, orphans are not removed either.
+        let _ = file.as_file().lock();
+        // Before it was locked, another process may have taken it for an orphan.
+        if file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes the temporary files that no process has locked, as far as that is possible.
+fn remove_orphans(folder: &Path) {
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_part = name.starts_with(PART.0) && name.ends_with(PART.1);
+        // Opening a pipe would block.
+        if !is_part || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = entry.path();
+        // Names are random, so a file that was renamed meanwhile is not found under its old one.
+        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }

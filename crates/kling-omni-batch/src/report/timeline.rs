@@ -91,12 +91,12 @@ impl ReportTimeline {
     }
 }
 
-/// The smallest width with which a span has at most [`MAX_BINS`] bins.
+/// The smallest width with which a span has at most [`MAX_BINS`] bins, wherever in a bin it begins.
 fn bin_width(span_ms: u64) -> u64 {
-    let fits = |width: &u64| span_ms / (width * 1_000) < MAX_BINS;
+    let fits = |width: &u64| span_ms / (width * 1_000) < MAX_BINS - 1;
     let day = WIDTHS[WIDTHS.len() - 1];
     let width = WIDTHS.iter().copied().find(fits);
-    1_000 * width.unwrap_or_else(|| day * (span_ms / (day * 1_000) / MAX_BINS + 1))
+    1_000 * width.unwrap_or_else(|| day * (span_ms / (day * 1_000) / (MAX_BINS - 1) + 1))
 }
 
 #[cfg(test)]
@@ -118,8 +118,8 @@ mod tests {
     fn bins_cover_the_span() {
         for (span_s, width_s) in [
             (0, 1),
-            (79, 1),
-            (80, 2),
+            (78, 1),
+            (79, 2),
             (3_600, 60),
             (86_400, 1_800),
             (80 * 86_400, 2 * 86_400),
@@ -127,7 +127,15 @@ mod tests {
         ] {
             let width = bin_width(span_s * 1_000);
             assert_eq!(width, width_s * 1_000, "{span_s}");
-            assert!(span_s * 1_000 / width < MAX_BINS, "{span_s}");
+            for offset_ms in [0, 1, width / 2, width - 1] {
+                let start_ms = 1_764_547_200_000 / width * width + offset_ms;
+                let events = [
+                    event(start_ms, "a", ItemState::Sending),
+                    event(start_ms + span_s * 1_000 + 999, "a", ItemState::Saved),
+                ];
+                let bins = ReportTimeline::of(&events).unwrap().bins.len() as u64;
+                assert!(bins <= MAX_BINS, "{bins} bins for {span_s} s");
+            }
         }
     }
 

@@ -126,6 +126,73 @@ async fn page_replaces_a_file_and_leaves_no_other() {
     assert!(error.contains("missing"), "{error}");
 }
 
+/// What a killed process has left is removed, and what another one is writing is not.
+#[tokio::test]
+async fn page_removes_the_temporary_files_of_killed_processes_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in [".report-orphan.part", ".report-own", "clip.part"] {
+        fs::write(at(name), "half").unwrap();
+    }
+    let in_use = fs::File::create(at(".report-in-use.part")).unwrap();
+    in_use.lock().unwrap();
+    small_page().write(at("page.html")).await.unwrap();
+    let names = fs::read_dir(&folder).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            ".report-in-use.part",
+            ".report-own",
+            "clip.part",
+            "page.html"
+        ]
+    );
+}
+
+/// A rename would replace them.
+#[cfg(unix)]
+#[tokio::test]
+async fn page_replaces_nothing_but_a_regular_file() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    symlink(at("socket"), at("link")).unwrap();
+    fs::create_dir(at("folder")).unwrap();
+    let kind = |name: &str| at(name).symlink_metadata().unwrap().file_type();
+    for name in ["socket", "link", "folder"] {
+        let before = kind(name);
+        let error = small_page().write(at(name)).await.unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+        assert_eq!(kind(name), before, "{name}");
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
+}
+
+/// The data may come from a file.
+#[test]
+fn html_of_extreme_numbers() {
+    let mut page = small_page();
+    page.read_at_ms = u64::MAX;
+    let most =
+        json!({"in_flight": u64::MAX, "creates": u64::MAX, "saved": u64::MAX, "failed": u64::MAX});
+    for bins in [
+        json!([]),
+        json!([most, most, {"in_flight": 1, "creates": 1, "saved": 1, "failed": 1}]),
+    ] {
+        let timeline = json!({"start_ms": u64::MAX, "width_ms": u64::MAX, "bins": bins});
+        page.timeline = serde_json::from_value(timeline).unwrap();
+        let html = page.to_html(Path::new("/clips")).unwrap();
+        assert_eq!(
+            html.matches(r#"y="0" width="0.8" height="100""#).count(),
+            bins.as_array().unwrap().len() / 3 * 8
+        );
+    }
+}
+
 #[tokio::test]
 async fn picture_beside_a_video_is_its_poster() {
     let bench = mixed().await;
