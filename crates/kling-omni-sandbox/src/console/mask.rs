@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use regex::{Captures, Regex};
 use serde_json::Value;
+use url::form_urlencoded::byte_serialize;
 
 use crate::config::Config;
 use crate::fault::{Fault, FaultRule};
@@ -17,7 +18,11 @@ const MASK: &str = "…";
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// Names of headers and fields whose values are secret.
-const SECRET_NAME: &str = "(?:key|token|secret|passw(?:or)?d|credential|auth|cookie|hmac)";
+const SECRET_NAME: &str =
+    "(?:key|token|secret|passw(?:or)?d|credential|auth|cookie|hmac|session|jwt)";
+
+/// The value of a field: in escaped, double or single quotes, or without. The opening quote is not masked.
+const VALUE: &str = r#"(?:(\\")(?:[^"\\]|\\[^"])+|(")(?:[^"\\]|\\.)+|(')[^']+|[^\s"'\\<>&,]+)"#;
 
 /// Text without keys, tokens and invisible characters. Only a [`Mask`] makes it, and templates escape it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +54,8 @@ pub(super) struct Mask {
     secret_name: Regex,
     /// A field with a secret name, and its value: `token=abc`, `"api_key": "abc"`.
     pair: Regex,
+    /// A header with a secret name, and its value: `X-Api-Key: abc`.
+    header: Regex,
     /// The credentials of an `Authorization` header.
     credentials: Regex,
     /// The user of a URL.
@@ -62,6 +69,10 @@ impl Mask {
         let mut secrets = config.api_keys.clone();
         secrets.push(config.webhook_secret.clone());
         secrets.retain(|secret| !secret.is_empty());
+        // Forms and queries have them in this form.
+        let encode = |secret: &String| byte_serialize(secret.as_bytes()).collect();
+        let encoded: Vec<String> = secrets.iter().map(encode).collect();
+        secrets.extend(encoded);
         // A secret may contain another one.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let regex = |pattern: &str| Regex::new(pattern).expect("the pattern is valid");
@@ -69,7 +80,10 @@ impl Mask {
             secrets,
             secret_name: regex(&format!("(?i){SECRET_NAME}")),
             pair: regex(&format!(
-                r#"(?i)([\w.-]*{SECRET_NAME}[\w.-]*(?:=|\\?"\s*:\s*\\?")"?)([^\s"'\\<>&;,]+)"#
+                r#"(?i)([\w.%-]*{SECRET_NAME}[\w.%-]*(?:\s*=\s*|\\?["']\s*:\s*)){VALUE}"#
+            )),
+            header: regex(&format!(
+                r"(?i)\b((?:(?:set-)?cookie|(?:proxy-)?authorization|x-[\w-]*{SECRET_NAME}[\w-]*)\s*:\s*)[^\s][^\r\n]*"
             )),
             credentials: regex(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"),
             user: regex(r#"((?:\\?/){2})[^\s/?#"'<>\\@]*@"#),
@@ -124,7 +138,7 @@ impl Mask {
         let (mut text, mut note) = match json {
             Some(Value::Object(_) | Value::Array(_)) => {
                 let mut value = json.unwrap_or_default();
-                self.mask_value(&mut value);
+                self.mask_value(&mut value, false);
                 (visible_json(&format!("{value:#}")), "indented".to_owned())
             }
             _ if std::str::from_utf8(body).is_err() => {
@@ -149,23 +163,26 @@ impl Mask {
     pub(super) fn fault(&self, rule: &FaultRule) -> MaskedText {
         let text = rule.to_string();
         match rule.fault() {
-            Fault::Rotated { secret, .. } => self.text(&text.replace(secret, MASK)),
+            Fault::Rotated { secret, .. } => {
+                self.text(&text.replacen(&format!("={secret}"), &format!("={MASK}"), 1))
+            }
             _ => self.text(&text),
         }
     }
 
-    fn mask_value(&self, value: &mut Value) {
+    /// Masks all texts and numbers in a value if its field has the name of a secret, and otherwise what looks like one.
+    fn mask_value(&self, value: &mut Value, is_secret: bool) {
         match value {
+            Value::String(_) | Value::Number(_) if is_secret => *value = MASK.into(),
             Value::String(text) => *text = self.masked(text),
-            Value::Array(values) => values.iter_mut().for_each(|value| self.mask_value(value)),
+            Value::Array(values) => {
+                for value in values {
+                    self.mask_value(value, is_secret);
+                }
+            }
             Value::Object(fields) => {
                 let masked = std::mem::take(fields).into_iter().map(|(name, mut value)| {
-                    match &mut value {
-                        Value::String(text) if self.secret_name.is_match(&name) => {
-                            MASK.clone_into(text);
-                        }
-                        value => self.mask_value(value),
-                    }
+                    self.mask_value(&mut value, is_secret || self.secret_name.is_match(&name));
                     (self.masked(&name), value)
                 });
                 *fields = masked.collect();
@@ -190,7 +207,10 @@ impl Mask {
         };
         let text = self.user.replace_all(&text, format!("${{1}}{MASK}@"));
         let text = self.query.replace_all(&text, masked_query);
-        let text = self.pair.replace_all(&text, format!("${{1}}{MASK}"));
+        let text = self
+            .pair
+            .replace_all(&text, format!("${{1}}${{2}}${{3}}${{4}}{MASK}"));
+        let text = self.header.replace_all(&text, format!("${{1}}{MASK}"));
         let text = self
             .credentials
             .replace_all(&text, format!("${{1}} {MASK}"));
@@ -252,7 +272,7 @@ mod tests {
 
     fn mask() -> Mask {
         Mask::new(&Config {
-            api_keys: vec!["k3y".into(), "k3y-of-blue".into()],
+            api_keys: vec!["k3y".into(), "k3y-of-blue".into(), "a+b/c=".into()],
             webhook_secret: "whsec_czNjcmV0".into(),
             ..Config::default()
         })
@@ -273,6 +293,23 @@ mod tests {
             (r"http:\/\/h\/a?sig=ab", r"http:\/\/h\/a?sig=…"),
             ("api_key=abc&x=1", "api_key=…&x=1"),
             (r#"{"accessToken": "abc", "#, r#"{"accessToken": "…", "#),
+            (
+                r#"{"token": "a b, c\"d", "x": "e"#,
+                r#"{"token": "…", "x": "e"#,
+            ),
+            (r#"{"password": "a b"#, r#"{"password": "…"#),
+            ("{'api_key': 'a b'} c", "{'api_key': '…'} c"),
+            (r#"{\"token\": \"a b\", c"#, r#"{\"token\": \"…\", c"#),
+            (
+                "api%5Fkey=abc;d and secret = e f",
+                "api%5Fkey=… and secret = … f",
+            ),
+            ("see a%2Bb%2Fc%3D&x", "see …&x"),
+            (
+                "X-Api-Key: a b\r\nCookie: c=d; e\nx: y",
+                "X-Api-Key: …\\u{d}\nCookie: …\nx: y",
+            ),
+            ("Authorization: Digest response=\"ab\"", "Authorization: …"),
             ("Bearer abcdef.ghi", "Bearer …"),
             ("bearer of news", "bearer of news"),
             (
@@ -288,8 +325,13 @@ mod tests {
 
     #[test]
     fn bodies_are_masked() {
-        let cases: [(&[u8], &str, &str); 7] = [
+        let cases: [(&[u8], &str, &str); 8] = [
             (b"", "", ""),
+            (
+                br#"{"password":[1,true],"tokens":{"a":"b","c":null}}"#,
+                "{\n  \"password\": [\n    \"…\",\n    true\n  ],\n  \"tokens\": {\n    \"a\": \"…\",\n    \"c\": null\n  }\n}",
+                "indented",
+            ),
             (
                 "[\"a\u{202e}\u{e0041}\u{7f}\"]".as_bytes(),
                 "[\n  \"a\\u202e\\udb40\\udc41\\u007f\"\n]",
@@ -339,6 +381,7 @@ mod tests {
         for (name, value) in [
             ("x-api-token", "abc"),
             ("cookie", "a=1"),
+            ("x-session-id", "abc"),
             ("webhook-signature", "v1,abc"),
             ("referer", "http://h/?session=abcdefgh"),
             ("x-own", "is k3y"),
@@ -355,6 +398,7 @@ mod tests {
             [
                 "x-api-token: …",
                 "cookie: …",
+                "x-session-id: …",
                 "webhook-signature: v1,abc",
                 "referer: http://h/?session=…",
                 "x-own: is …",
@@ -364,7 +408,14 @@ mod tests {
 
     #[test]
     fn secrets_of_faults_are_masked() {
-        let rule = "webhook:rotated=n3w-secret@1".parse().unwrap();
-        assert_eq!(mask().fault(&rule).to_string(), "webhook:rotated=…@1");
+        for (rule, shown) in [
+            ("webhook:rotated=n3w-secret@1", "webhook:rotated=…@1"),
+            ("webhook:rotating=e@1", "webhook:rotating=…@1"),
+            ("webhook:rotated=1@1", "webhook:rotated=…@1"),
+            ("api:header=X-Token: abc@2", "api:header=X-Token: …"),
+        ] {
+            let rule = rule.parse().unwrap();
+            assert_eq!(mask().fault(&rule).to_string(), shown);
+        }
     }
 }
