@@ -28,14 +28,16 @@
 //!
 //! All calls of a process share one Tokio runtime, which a background thread drives from the first call to the end of the
 //! process. What an async program leaves to its runtime, such as polling for the waits of several threads, continues there.
-//! Callbacks run on the thread of the call, or on the background thread.
+//! Callbacks run on the thread of the call, or on the background thread. A child that was forked without `exec` has no such
+//! thread, and its calls never return.
 //!
 //! # Errors
 //!
 //! Every call fails with [`ErrorKind::InvalidState`](crate::ErrorKind::InvalidState) on a thread that belongs to a Tokio
 //! runtime: it would block the tasks of that runtime. These are the threads of async functions, of
 //! [`spawn_blocking`](tokio::task::spawn_blocking), and of callbacks. Nothing is sent then. Use the async API there, or a
-//! thread of your own (`std::thread::spawn`). Dropping any of these types is allowed everywhere.
+//! thread of your own (`std::thread::spawn`). It fails in the same way in the destructor of a thread-local value. Dropping any of
+//! these types is allowed everywhere.
 
 mod calls;
 mod client;

@@ -1,7 +1,9 @@
 //! The blocking API, against a sandbox in a thread of its own, in real time.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -220,6 +222,72 @@ fn call_in_a_runtime_is_a_typed_error() {
         drop((task, video, updates, journal));
     });
     assert_eq!((sandbox.charges(), sandbox.requests().len()), (1, requests));
+}
+
+/// A value of a thread that waits and sends when the thread ends.
+struct AtEnd {
+    client: Client,
+    errors: mpsc::Sender<kling_omni::Error>,
+    _task: Task,
+}
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        let results = [
+            block_on(async {}),
+            rain(&self.client).run().map(drop),
+            self.client.list().stream().next().unwrap().map(drop),
+        ];
+        for result in results {
+            self.errors.send(result.unwrap_err()).unwrap();
+        }
+    }
+}
+
+/// A panic there would abort the process.
+#[test]
+fn call_in_a_thread_that_ends_is_a_typed_error() {
+    thread_local! {
+        static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+    }
+    let sandbox = sandbox();
+    let client = client(sandbox);
+    let (sender, receiver) = mpsc::channel();
+    let ending = thread::spawn(move || {
+        // Destroyed after the values of Tokio, which are registered later.
+        AT_END.with(|_| {});
+        let task = rain(&client).run().unwrap();
+        AT_END.set(Some(AtEnd {
+            client,
+            errors: sender,
+            _task: task,
+        }));
+    });
+    ending.join().unwrap();
+    let errors: Vec<_> = receiver.iter().collect();
+    assert_eq!(errors.len(), 3);
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::InvalidState);
+        assert!(error.to_string().contains("is ending"), "{error}");
+    }
+    assert_eq!(sandbox.charges(), 1);
+}
+
+/// A panic of a callback unwinds through the call, leaves no file, and does not affect other calls.
+#[test]
+fn panic_in_a_callback_reaches_the_caller() {
+    let sandbox = sandbox();
+    let client = client(sandbox);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rain.mp4");
+    let video = rain(&client).run().unwrap().wait().run().unwrap();
+    let save = video
+        .save(&path)
+        .on_progress(|_, _| panic!("a panic on purpose"));
+    catch_unwind(AssertUnwindSafe(|| save.run())).unwrap_err();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    video.save(&path).run().unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }
 
 /// What waits and has no counterpart, with the reason. Everything else of a wrapped type has one.

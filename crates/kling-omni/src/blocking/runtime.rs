@@ -21,17 +21,22 @@ use crate::engine::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::InvalidState`] on a thread that belongs to a Tokio runtime, and [`ErrorKind::Configuration`] if the operating
-/// system refuses the thread of the runtime.
+/// [`ErrorKind::InvalidState`] on a thread that belongs to a Tokio runtime, or that is ending: in the destructor of a
+/// thread-local value. [`ErrorKind::Configuration`] if the operating system refuses the thread of the runtime.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
-    if Handle::try_current().is_ok() {
-        return Err(Error::uncharged(
-            ErrorKind::InvalidState,
+    let (problem, help) = match Handle::try_current() {
+        Ok(_) => (
             "a blocking call is not possible on a thread of an async runtime",
-        )
-        .with_help("use the async API there, or make the call on a thread of its own"));
-    }
-    Ok(handle()?.block_on(future))
+            "use the async API there, or make the call on a thread of its own",
+        ),
+        // Tokio would panic, which aborts the process in the destructor of a thread-local value.
+        Err(error) if error.is_thread_local_destroyed() => (
+            "a blocking call is not possible on a thread that is ending",
+            "make the call before, or on a thread of its own",
+        ),
+        Err(_) => return Ok(handle()?.block_on(future)),
+    };
+    Err(Error::uncharged(ErrorKind::InvalidState, problem).with_help(help))
 }
 
 fn handle() -> Result<&'static Handle> {
