@@ -53,6 +53,8 @@ const COMPLETIONS: [(&str, &str); 5] = [
 ///
 /// cargo or git cannot be run, the build fails, a dependency has no licence, or a file cannot be written.
 pub fn run(root: &Path, folder: &Path) -> Result<String> {
+    // cargo runs in another folder, and the compiler removes absolute paths only.
+    let folder = &std::path::absolute(folder)?;
     let target = host(root)?;
     let program = build(root, folder)?;
     let components = component::of_program(root, PACKAGE, FEATURES, &target)?;

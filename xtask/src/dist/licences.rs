@@ -25,7 +25,7 @@ const NAMES: [&str; 6] = [
 /// A component names no licence and has no text of one, or a file cannot be read.
 pub fn third_party_licences(components: &[Component]) -> Result<String> {
     let mut page = String::from(
-        "The program contains the packages below, each under its own licence. Their texts follow.\n\n",
+        "The program contains the packages below, each under its own licence. The texts in the packages follow.\n\n",
     );
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for component in components
@@ -44,7 +44,12 @@ pub fn third_party_licences(components: &[Component]) -> Result<String> {
             .repository
             .as_deref()
             .unwrap_or("https://crates.io");
-        writeln!(page, "{name}: {licence} ({source})")?;
+        let note = if own.is_empty() {
+            ", which its package has no text of"
+        } else {
+            ""
+        };
+        writeln!(page, "{name}: {licence}{note} ({source})")?;
         for text in own {
             texts.entry(text).or_default().push(name.clone());
         }

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::process::Command;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::dist::{Component, Entry, checksum, sbom, third_party_licences, write};
+
+use crate::workspace::root;
 
 const TIME: u64 = 1_790_000_000;
 
@@ -52,6 +55,56 @@ fn archive_depends_on_its_content_alone() {
     assert_eq!(entries.collect::<Vec<_>>(), expected);
 }
 
+/// The folder is given as it is on the command line, and cargo is one that only notes how it was called.
+#[cfg(unix)]
+#[test]
+fn build_has_no_relative_path() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = TempDir::new().expect("a folder");
+    let cargo = folder.path().join("cargo");
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" > args\nprintf '%s' \"$CARGO_ENCODED_RUSTFLAGS\" > flags\nexit 1\n";
+    let script = script.replace("> ", &format!("> {}/", folder.path().display()));
+    fs::write(&cargo, script).expect("a script");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("a program");
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["dist", "--out", "archives"])
+        .current_dir(folder.path())
+        .env("CARGO", &cargo)
+        .output()
+        .expect("xtask runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("cannot be built"), "{error}");
+
+    let current = folder.path().canonicalize().expect("a path");
+    let build = current.join("archives/build").display().to_string();
+    let read = |name| fs::read_to_string(folder.path().join(name)).expect("cargo was called");
+    assert!(read("args").lines().any(|arg| arg == build), "{build}");
+    let remapped = format!("--remap-path-prefix={build}=/target");
+    assert_eq!(read("flags").split('\u{1f}').next_back(), Some(&*remapped));
+}
+
+/// A tag of an action can be moved by its owner.
+#[test]
+fn release_pins_its_actions_and_compares_the_tag() {
+    let workflow = root().join(".github/workflows/release.yml");
+    let workflow = fs::read_to_string(workflow).expect("the workflow");
+    let actions = workflow
+        .lines()
+        .filter_map(|line| line.split_once("uses: "));
+    let actions: Vec<_> = actions.map(|(_, action)| action).collect();
+    assert!(actions.len() > 3, "{actions:?}");
+    for action in actions {
+        let pinned = action
+            .split_once('@')
+            .and_then(|(_, at)| at.split_once(" # v"));
+        let is_commit =
+            |at: &str| at.len() == 40 && at.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(pinned.is_some_and(|(at, _)| is_commit(at)), "{action}");
+    }
+    assert!(workflow.contains("kling-omni-${GITHUB_REF_NAME#v}-${{ matrix.target }}.tar.gz"));
+}
+
 #[test]
 fn licence_text_is_listed_once_with_its_packages() {
     let folder = TempDir::new().expect("a folder");
@@ -88,6 +141,11 @@ fn licence_text_is_listed_once_with_its_packages() {
     let page = third_party_licences(&components).expect("a page");
     assert!(page.contains("alpha 1.2.3: see its text ("), "{page}");
     fs::remove_file(folder.path().join("alpha/LICENSE-MIT")).expect("the file");
+    components[0].licence = Some("MIT".to_owned());
+    let page = third_party_licences(&components).expect("a page");
+    let line = "alpha 1.2.3: MIT, which its package has no text of (";
+    assert!(page.contains(line), "{page}");
+    components[0].licence = None;
     let error = third_party_licences(&components).expect_err("no licence");
     assert_eq!(
         error.to_string(),
