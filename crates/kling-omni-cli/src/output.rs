@@ -1,7 +1,7 @@
 //! The output options: where the video is saved.
 
 use std::error::Error as _;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use clap::Args;
@@ -114,6 +114,32 @@ pub(crate) async fn check_replaceable(path: &Path) -> Result<(), Failure> {
     let destination = Destination::new(path).overwrite(true).required_space(0);
     let checked = destination.check().await;
     checked.map_err(|error| Failure::file(error.summary()))
+}
+
+/// How a page begins, and what it is.
+pub(crate) const PAGE: (&str, &str) = ("<!doctype html>", "an HTML page");
+
+/// Fails if a file exists that is not what replaces it: a ledger, a manifest or a video would be lost. `content` says how its
+/// content begins and what it is, and `option` names the file.
+pub(crate) fn refuse_other_content(
+    path: &Path,
+    option: &str,
+    content: (&str, &str),
+) -> Result<(), Failure> {
+    let (begin, what) = content;
+    let name = input::name(path);
+    let mut found = Vec::new();
+    let read = input::open_regular(path)
+        .and_then(|file| file.take(begin.len() as u64).read_to_end(&mut found));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(input::unreadable(&name, error)),
+        Ok(_) if found.eq_ignore_ascii_case(begin.as_bytes()) => Ok(()),
+        Ok(_) => Err(Failure::file(format!(
+            "{name} exists and is not {what}, so it is not replaced"
+        ))),
+    }
+    .map_err(|failure| failure.with_help(format!("use another path with {option}")))
 }
 
 /// Returns whether two paths name the same file, which need not exist.

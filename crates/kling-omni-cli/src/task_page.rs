@@ -17,7 +17,7 @@ use crate::{input, report};
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TaskPageArgs {
-    /// Write a page with the video, its prompt and its times to this file, which is replaced
+    /// Write a page with the video, its prompt and its times to this file, which replaces an older page
     #[arg(
         long,
         value_name = "FILE",
@@ -35,6 +35,7 @@ impl TaskPageArgs {
             return Ok(());
         };
         output.refuse_shared("--report", path)?;
+        output::refuse_other_content(path, "--report", output::PAGE)?;
         output::check_replaceable(path)
             .await
             .map_err(|failure| failure.with_help("use another path with --report"))
@@ -116,6 +117,10 @@ impl TaskPage {
         let task = self.created.zip(self.ended);
         let task = task.map(|(created, ended)| ended.saturating_duration_since(created));
         self.item.times.task_ms = task.map(|task| task.as_millis().try_into().unwrap_or(u64::MAX));
+        // Another file may be there by now, such as the journal of the task.
+        if let Err(failure) = output::refuse_other_content(&self.path, "--report", output::PAGE) {
+            return report::warn(failure.message());
+        }
         let mut page = ReportPage::new(self.item.key.as_str(), SystemTime::now());
         page.spend = ReportSpend::default();
         page.spend.spent = self.item.spent;

@@ -21,10 +21,12 @@ use tokio::time::MissedTickBehavior;
 use super::explain::explain;
 use crate::failure::Failure;
 use crate::next::CommandOption;
-use crate::{input, report};
+use crate::{input, output, report};
 
 /// How often the file is written. Prometheus scrapes at such intervals, too.
 const INTERVAL: Duration = Duration::from_secs(15);
+/// How a file of metrics begins, and what it is.
+const METRICS: (&str, &str) = ("# HELP ", "a file of metrics");
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
@@ -66,6 +68,7 @@ impl MetricsArgs {
         };
         let mut tasks = JoinSet::new();
         if let Some(path) = &self.metrics_file {
+            output::refuse_other_content(path, "--metrics-file", METRICS)?;
             source.write(path).await?;
             tasks.spawn(source.clone().keep_written(path.clone()));
         }

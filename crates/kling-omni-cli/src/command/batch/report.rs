@@ -13,8 +13,8 @@ use super::ledger_args::LedgerArgs;
 use super::report_limits::ReportLimitArgs;
 use super::run_view::shown;
 use crate::failure::Failure;
-use crate::input;
 use crate::report::{self, printable};
+use crate::{input, output};
 
 /// The name of the page in the folder of the videos.
 const PAGE: &str = "report.html";
@@ -32,7 +32,7 @@ pub(super) struct BatchReportArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ReportFormat::Text)]
     format: ReportFormat,
 
-    /// The file of the page, which is replaced [default: report.html in the folder of the videos]
+    /// The file of the page, which replaces an older page [default: report.html in the folder of the videos]
     #[arg(long, value_name = "FILE", value_parser = input::file(), help_heading = "Page")]
     to: Option<PathBuf>,
 
@@ -94,12 +94,13 @@ async fn print_rows(format: ReportFormat, batches: &Batches, name: &str) -> Resu
 
 /// Writes the page, and prints its path.
 async fn write_page(args: &BatchReportArgs, batches: &Batches, name: &str) -> Result<(), Failure> {
-    let guard = args.limits.guard()?;
-    let page = batches.report_page(name, &guard).await.map_err(explain)?;
     let path = args
         .to
         .clone()
         .unwrap_or_else(|| args.ledger.folder().join(PAGE));
+    output::refuse_other_content(&path, "--to", output::PAGE)?;
+    let guard = args.limits.guard()?;
+    let page = batches.report_page(name, &guard).await.map_err(explain)?;
     page.write(&path).await.map_err(|error| {
         explain(error).with_help("name a file in a folder that exists with --to")
     })?;

@@ -39,6 +39,11 @@ fn metrics_are_those_of_the_ledger() {
 #[test]
 fn file_has_the_end_of_the_run() {
     let service = service();
+    fs::write(
+        service.folder().join("batch.prom"),
+        "# HELP old An earlier run\n# EOF\n",
+    )
+    .unwrap();
     run(&service, "--metrics-file batch.prom").expect(4);
     let text = fs::read_to_string(service.folder().join("batch.prom")).unwrap();
     let samples = openmetrics::parse(&text);
@@ -99,6 +104,17 @@ fn what_cannot_be_published_is_found_before_anything_is_sent() {
             "--metrics-file missing/batch.prom".to_owned(),
             7,
             "cannot write",
+        ),
+        // They would replace the ledger of the run.
+        (
+            "--metrics-file clips/batch.db".to_owned(),
+            7,
+            "clips/batch.db exists and is not a file of metrics",
+        ),
+        (
+            "--metrics-file clips.jsonl".to_owned(),
+            7,
+            "clips.jsonl exists and is not a file of metrics",
         ),
         (format!("--metrics-listen {address}"), 2, "cannot listen on"),
         (

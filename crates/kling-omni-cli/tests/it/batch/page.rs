@@ -93,6 +93,47 @@ fn page_of_one_task() {
     assert!(html.contains(r#"data-state="failed""#), "{html}");
 }
 
+/// A page replaces a page, and neither the ledger, without which items would be paid for again, nor anything else.
+#[test]
+fn page_replaces_nothing_but_a_page() {
+    let service = Service::quick();
+    write_many(&service, 1);
+    run(&service, "").expect(0);
+    fs::write(service.folder().join("empty"), "").unwrap();
+    fs::write(service.folder().join("older.html"), "<!DOCTYPE HTML><p>").unwrap();
+    for file in [
+        "clips/batch.db",
+        "clips/row-1.mp4",
+        "clips/results.jsonl",
+        "empty",
+    ] {
+        let path = service.folder().join(file);
+        let before = fs::read(&path).unwrap();
+        for line in [
+            "batch report --out clips --format html --to",
+            "generate -p cat --report",
+        ] {
+            let ended = service.program(&format!("{line} {file}")).run().expect(7);
+            assert!(ended.stderr.contains("is not an HTML page"), "{ended}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), before, "{file}");
+    }
+    about(&service, "report --format html --to older.html").expect(0);
+    assert_eq!(service.charges(), 1);
+}
+
+/// Without the journal, the next run would pay again.
+#[test]
+fn page_does_not_replace_the_journal_of_its_task() {
+    let service = Service::quick();
+    let line = "generate -p cat -o cat.mp4 --journal cat.journal --report cat.journal";
+    for _ in 0..2 {
+        let ended = service.program(line).run();
+        assert!(ended.stderr.contains("is not an HTML page"), "{ended}");
+    }
+    assert_eq!(service.charges(), 1);
+}
+
 #[test]
 fn page_of_one_task_is_checked_before_it_is_paid_for() {
     let service = Service::quick();
