@@ -1,5 +1,7 @@
 //! A disk that is full while a process runs a batch: for the ledger, and for the videos.
 
+use kling_omni_batch::BatchError;
+
 use crate::process::{Ended, Failpoint, LedgerKind, Running, Service, Stop};
 
 const ITEMS: usize = 12;
@@ -31,7 +33,7 @@ fn ledger_without_space() {
         service.options.max_pages = Some(pages + more);
         match service.run(None).end() {
             Ended::Failed(error) => {
-                assert_eq!(error, "Full", "{at}");
+                assert_eq!(error, BatchError::Full.to_string(), "{at}");
                 full += 1;
             }
             // That was enough.

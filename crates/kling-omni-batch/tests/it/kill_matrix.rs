@@ -16,6 +16,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kling_omni_batch::BatchError;
+
 use crate::kill_matrix::scenario::{SCENARIOS, Scenario, scenarios};
 use crate::process::{COMMIT, Ended, Failpoint, LedgerKind, Service, Stop, is_downloading};
 
@@ -87,7 +89,9 @@ impl Crash {
                     let charges = service.charges();
                     let other = service.run(None).end();
                     // A thread of the first one may have begun a transaction since.
-                    let is_refused = |error: &str| error.starts_with("InUse") || error == "Locked";
+                    let is_refused = |error: &str| {
+                        error.contains("is in use") || error == BatchError::Locked.to_string()
+                    };
                     assert!(
                         matches!(&other, Ended::Failed(error) if is_refused(error)),
                         "{self:?}: another process was not refused: {other:?}"

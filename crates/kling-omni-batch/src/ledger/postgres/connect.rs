@@ -40,6 +40,20 @@ pub(super) fn parse(url: &str) -> BatchResult<PgConnectOptions> {
     Ok(options.disable_statement_logging())
 }
 
+/// Chooses the cryptography for TLS, unless the program has. To verify certificates, sqlx takes that of the process, and panics
+/// if rustls was compiled with more than one and none was chosen.
+#[cfg(any(feature = "rustls", feature = "rustls-ring"))]
+fn choose_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        #[cfg(feature = "rustls-ring")]
+        let provider = rustls::crypto::ring::default_provider();
+        #[cfg(not(feature = "rustls-ring"))]
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        // Fails only if another thread has chosen meanwhile.
+        let _ = provider.install_default();
+    }
+}
+
 /// Names a database without its user and password.
 pub(super) fn location(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or(options.get_username());
@@ -58,6 +72,8 @@ pub(super) fn open(
     options: &PgConnectOptions,
     location: &str,
 ) -> Result<PostgresSession, SqlFailure> {
+    #[cfg(any(feature = "rustls", feature = "rustls-ring"))]
+    choose_cryptography();
     let mut session = PostgresSession::connect_only(options)?;
     session.begin()?;
     let ledger = &mut session;

@@ -143,7 +143,7 @@ fn child_process() {
         .unwrap();
     match runtime.block_on(run(options)) {
         Ok(status) => say("ended", &serde_json::to_string(&status).unwrap()),
-        Err(error) => say("failed", &format!("{error:?}")),
+        Err(error) => say("failed", &error.to_string()),
     }
     // As a program that is interrupted: nothing waits for what still runs.
     let _ = std::io::stdout().flush();
