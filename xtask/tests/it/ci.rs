@@ -112,5 +112,5 @@ fn a_step_that_fails_does_not_hide_the_next() {
 fn the_script_ends_in_the_chore() {
     let script = std::fs::read_to_string(root().join(".ci/run")).expect("the script");
     let last = script.lines().last().unwrap_or_default();
-    assert_eq!(last, r#"exec cargo xtask ci "$@""#);
+    assert_eq!(last, r#"exec cargo run --quiet --bin xtask -- ci "$@""#);
 }

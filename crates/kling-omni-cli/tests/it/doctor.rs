@@ -129,7 +129,7 @@ fn unreachable_service_is_explained() {
     let page = Fake::always("200 OK", &["content-type: text/html"], "<p>a page</p>");
     let not_found = Fake::always("404 Not Found", &[], "nothing here");
     let https = service.base_url().replace("http:", "https:");
-    let refused = "onnection refused";
+    let refused = "refused";
     let not_the_api = "check whether the base URL is that of the API";
     let cases: [(&str, &str, &[&str]); 6] = [
         (

@@ -18,7 +18,7 @@ pub struct Program {
 impl Program {
     /// `line` is split at spaces. Add a word with spaces by [`arg`](Self::arg).
     pub fn new(folder: &Path, line: &str) -> Self {
-        let mut command = command();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kling-omni"));
         command.env_clear().current_dir(folder);
         let mut program = Self {
             command,
@@ -84,14 +84,20 @@ impl Program {
 
     /// Runs the program through a shell script, which gets it and its arguments as `"$0" "$@"`.
     #[cfg(unix)]
-    pub fn through_sh(mut self, script: &str) -> Self {
-        let mut limited = Command::new("/bin/sh");
-        limited.args(["-c", script]).arg(self.command.get_program());
-        limited.args(self.command.get_args()).env_clear();
+    pub fn through_sh(self, script: &str) -> Self {
+        self.through("/bin/sh", &["-c", script])
+    }
+
+    /// Runs the program by another one, which gets it and its arguments as its last arguments.
+    #[cfg(unix)]
+    fn through(mut self, outer: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(outer);
+        command.args(arguments).arg(self.command.get_program());
+        command.args(self.command.get_args()).env_clear();
         let given = self.command.get_envs();
-        limited.envs(given.filter_map(|(name, value)| Some((name, value?))));
-        limited.current_dir(self.command.get_current_dir().unwrap());
-        self.command = limited;
+        command.envs(given.filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.command.get_current_dir().unwrap());
+        self.command = command;
         self
     }
 
@@ -119,8 +125,13 @@ impl Program {
         ended.check()
     }
 
-    /// Starts the program.
+    /// Starts the program with SIGINT as in a foreground job, unless it is [`ignoring`](Self::ignoring) the signal: tests that
+    /// run as a background job ignore it.
     pub fn start(mut self) -> Running {
+        #[cfg(target_os = "linux")]
+        if is_interrupt_ignored() {
+            self = self.through("/usr/bin/env", &["--default-signal=INT"]);
+        }
         let mut child = self
             .command
             .stdin(Stdio::piped())
@@ -140,18 +151,13 @@ impl Program {
     }
 }
 
-/// Returns the program with the signals of a foreground job, even if the tests run as a background job, which ignores SIGINT.
-fn command() -> Command {
-    let program = env!("CARGO_BIN_EXE_kling-omni");
+/// Whether this process ignores SIGINT.
+#[cfg(target_os = "linux")]
+fn is_interrupt_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    if ignored.unwrap_or_default() & 0b10 == 0 {
-        return Command::new(program);
-    }
-    let mut command = Command::new("/usr/bin/env");
-    command.args(["--default-signal=INT", program]);
-    command
+    ignored.unwrap_or_default() & 0b10 != 0
 }
 
 /// A run of the program.
