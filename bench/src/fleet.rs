@@ -90,11 +90,15 @@ impl Fleet {
                     &format!("**{:.2}**", load.requests_per_task),
                     "3.0",
                 ]);
+                let operations = load.by_operation.iter();
+                let operations = operations.map(|(name, count)| format!("{name} {count:.2}"));
                 report.row([
-                    "the same run: transactions of the database per task, and processor time of the workers per task",
+                    "the same run: transactions of the database, processor time of the workers, and requests of each operation, per task",
                     &format!(
-                        "{:.1}, {:.2} ms",
-                        load.transactions_per_task, load.cpu_ms_per_task
+                        "{:.1}, {:.2} ms, {}",
+                        load.transactions_per_task,
+                        load.cpu_ms_per_task,
+                        operations.collect::<Vec<_>>().join(", ")
                     ),
                     "",
                 ]);

@@ -1,5 +1,6 @@
 //! Requests and transactions of workers that share a batch.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ use crate::polling::times::Times;
 /// What a run took.
 pub struct Load {
     pub requests_per_task: f64,
+    /// The requests per task of each operation.
+    pub by_operation: BTreeMap<String, f64>,
     pub most_in_flight: usize,
     pub transactions_per_task: f64,
     pub cpu_ms_per_task: f64,
@@ -91,20 +94,26 @@ pub fn measure(server: &PostgresServer, fleet: &Fleet, workers: usize) -> Result
         "{} tasks were paid for",
         tasks.len()
     );
-    let requests = service.sandbox.requests();
-    let requests = requests
-        .iter()
-        .filter(|request| request.host() == Host::Api);
     let count = fleet.tasks as f64;
+    let mut by_operation = BTreeMap::new();
+    let requests = service.sandbox.requests();
+    for request in requests
+        .iter()
+        .filter(|request| request.host() == Host::Api)
+    {
+        let operation = request.operation_id().unwrap_or("unknown").to_owned();
+        *by_operation.entry(operation).or_default() += 1.0 / count;
+    }
     let load = Load {
-        requests_per_task: requests.count() as f64 / count,
+        requests_per_task: by_operation.values().sum(),
+        by_operation,
         most_in_flight: most_in_flight(&tasks),
         transactions_per_task: transactions as f64 / count,
         cpu_ms_per_task: cpu.as_secs_f64() * 1e3 / count,
     };
     eprintln!(
-        "{workers} workers: {seconds:.0} s, {:.2} requests, {} in flight",
-        load.requests_per_task, load.most_in_flight
+        "{workers} workers: {seconds:.0} s, {:.2} requests {:.2?}, {} in flight",
+        load.requests_per_task, load.by_operation, load.most_in_flight
     );
     Ok(load)
 }
