@@ -161,7 +161,7 @@ impl Scene {
         let holder = accounts[0].holder.clone().context("no holder")?;
         let conductor = workers
             .iter_mut()
-            .find(|worker| holder.starts_with(&format!("process {} ", worker.id())));
+            .find(|worker| holder.split([' ', ',']).nth(1) == Some(&worker.id().to_string()));
         conductor.context("no worker conducts")?.kill()?;
         let before = self.creates();
         let passed = self.wait("a create", |scene| Ok(scene.creates() > before))?;
