@@ -1,7 +1,7 @@
 //! A run that ends at any step, and is started again.
 
 use std::future::IntoFuture as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kling_omni::recovery::AmbiguityReason;
@@ -39,13 +39,21 @@ pub(crate) fn run_until_step(
         let reached = Arc::new(Notify::new());
         let count = AtomicUsize::new(0);
         let crash = Arc::clone(&reached);
+        let has_crashed = AtomicBool::new(false);
         let options = options.in_flight(2).on_step(move |step| {
-            let crashes = crashes(count.fetch_add(1, Ordering::SeqCst), &step);
-            seen.lock().unwrap().push(step);
+            // Until the run is dropped, no further step is taken.
+            let is_over = has_crashed.load(Ordering::SeqCst);
+            let crashes = !is_over && crashes(count.fetch_add(1, Ordering::SeqCst), &step);
+            has_crashed.fetch_or(crashes, Ordering::SeqCst);
+            if !is_over {
+                seen.lock().unwrap().push(step);
+            }
             let crash = Arc::clone(&crash);
             async move {
                 if crashes {
                     crash.notify_one();
+                }
+                if crashes || is_over {
                     std::future::pending::<()>().await;
                 }
             }
