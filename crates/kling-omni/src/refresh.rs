@@ -39,6 +39,15 @@ impl KnownTasks {
             route: None,
         }
     }
+
+    /// Whether the service had all lists that may have tasks of a mode, at the last [`refresh`](Self::refresh). It has no list
+    /// for an account without tasks of that kind, and a create that is lost then can only be settled by a person
+    /// ([`AmbiguityReason::NoListBefore`](crate::recovery::AmbiguityReason::NoListBefore)). Once a task exists, a refresh makes
+    /// the next creates certain.
+    pub fn has_lists(&self, client: &Client, mode: Mode) -> bool {
+        let lists = self.refresh(client, mode).lists();
+        lists.into_iter().all(|list| self.has_list(list))
+    }
 }
 
 /// A refresh of a set of known tasks: see [`KnownTasks::refresh`].

@@ -321,6 +321,21 @@ async fn account_without_tasks_is_as_doubtful_as_before() {
 }
 
 #[tokio::test]
+async fn lists_of_a_new_account_exist_after_its_first_task() {
+    let clock = VirtualClock::new();
+    let account = Account::start(Order::NewestFirst, 0, 100).await;
+    let client = client_of(&account, &clock).build().unwrap();
+    let known = KnownTasks::new();
+    let has_lists = || known.has_lists(&client, Mode::Reference);
+    assert!(!has_lists(), "before a refresh");
+    refresh(&known, &client).await;
+    assert!(!has_lists(), "without a task");
+    create(&client, &known).await;
+    refresh(&known, &client).await;
+    assert!(has_lists());
+}
+
+#[tokio::test]
 async fn response_with_a_known_task_leaves_the_outcome_unknown() {
     let clock = VirtualClock::new();
     let account = Account::start(Order::NewestFirst, 3, 100).await;

@@ -1,6 +1,6 @@
 //! What the tasks of a run share.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,18 @@ impl Backoff {
 /// A create begins only while the lease lasts so long. Each tick renews it, so a create seldom has to.
 const MIN_LEASE: Duration = Duration::from_secs(5);
 
+/// How often the lists of a mode are read in a run at most, while the service lacks one of them.
+const MAX_READINGS: u32 = 3;
+
+/// How the lists of a mode were read in a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listed {
+    readings: u32,
+    /// The number of known tasks after the last reading.
+    known: usize,
+    has_lists: bool,
+}
+
 /// What the tasks of a run share.
 pub(crate) struct RunContext {
     pub(crate) step: StepContext,
@@ -40,30 +52,40 @@ pub(crate) struct RunContext {
     pub(crate) dispatch: Dispatch,
     pub(crate) control: watch::Receiver<Control>,
     /// The modes whose lists were read in this run.
-    pub(crate) listed: Mutex<BTreeSet<&'static str>>,
+    pub(crate) listed: Mutex<BTreeMap<&'static str, Listed>>,
     /// When the lease was renewed, and for how long.
     pub(crate) renewed: Mutex<Option<(BootTime, Duration)>>,
 }
 
 impl RunContext {
-    /// Reads the lists that may have tasks of a mode, once in a run: tasks that exist already are not those of its creates.
-    /// Returns the error if a list could not be read.
+    /// Reads the lists that may have tasks of a mode: tasks that exist already are not those of its creates. Once in a run, and
+    /// again after a create if the service had no list, as for a new account. Returns the error if a list could not be read.
     pub(super) async fn read_lists(
         &self,
         mode: Mode,
     ) -> BatchResult<Result<(), kling_omni::Error>> {
-        if self.listed().contains(mode.as_str()) {
+        let known = &self.known.known;
+        let listed = self.listed().get(mode.as_str()).copied();
+        let is_read = listed.is_some_and(|listed| {
+            listed.has_lists || listed.readings == MAX_READINGS || listed.known == known.len()
+        });
+        if is_read {
             return Ok(Ok(()));
         }
-        if let Err(error) = self.known.known.refresh(&self.step.client, mode).await {
+        if let Err(error) = known.refresh(&self.step.client, mode).await {
             return Ok(Err(error));
         }
         self.known.store(&*self.step.ledger, &self.lease).await?;
-        self.listed().insert(mode.as_str());
+        let listed = Listed {
+            readings: listed.map_or(0, |listed| listed.readings) + 1,
+            known: known.len(),
+            has_lists: known.has_lists(&self.step.client, mode),
+        };
+        self.listed().insert(mode.as_str(), listed);
         Ok(Ok(()))
     }
 
-    fn listed(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+    fn listed(&self) -> MutexGuard<'_, BTreeMap<&'static str, Listed>> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -36,14 +36,20 @@ impl BatchBench {
     }
 
     pub(crate) async fn new(settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Self {
+        let bench = Self::with_new_account(settings).await;
+        // Without any task, the service has no list, which proves nothing later.
+        let older = text("An older task").build().unwrap();
+        bench.client.create(older).await.unwrap();
+        bench
+    }
+
+    /// A bench whose account has no older task.
+    pub(crate) async fn with_new_account(
+        settings: impl FnOnce(SandboxBuilder) -> SandboxBuilder,
+    ) -> Self {
         let clock = VirtualClock::new();
         let sandbox = settings(sandbox(&clock).jitter(0.0)).start().await.unwrap();
         let client = new_client(&sandbox, &clock);
-        // Without any task, the service has no list, which proves nothing later.
-        client
-            .create(text("An older task").build().unwrap())
-            .await
-            .unwrap();
         let folder = TempDir::new().unwrap();
         let batches = Batches::open(folder.path().join("batch.db")).await.unwrap();
         Self {

@@ -103,6 +103,21 @@ async fn lost_response_is_not_paid_again() {
     }
 }
 
+/// The service has no list for an account without tasks. It is read again when a task exists.
+#[tokio::test]
+async fn lost_response_of_a_new_account_is_found_from_the_second_create_on() {
+    for (lost, unknown) in [(1, 1), (2, 0), (3, 0)] {
+        let bench = BatchBench::with_new_account(|sandbox| sandbox).await;
+        let fault = format!("create:drop@{lost}");
+        bench.sandbox.inject(fault.parse().unwrap());
+        bench.import(4).await;
+        let status = bench.run(RunOptions::default()).await;
+        let counts = [ItemState::Saved, ItemState::Unknown].map(|state| status.count(state));
+        assert_eq!(counts, [4 - unknown, unknown], "{fault}: {status:?}");
+        assert_eq!(bench.sandbox.charges(), 4, "{fault}");
+    }
+}
+
 #[tokio::test]
 async fn paid_task_is_saved_while_another_create_is_settled() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);

@@ -263,6 +263,11 @@ impl KnownTasks {
         self.entries().add_listed(list, &ids);
     }
 
+    /// Whether a list existed at its last reading.
+    pub(crate) fn has_list(&self, list: &'static ListOperation) -> bool {
+        self.entries().facts(list).is_some_and(|facts| facts.exists)
+    }
+
     /// The tasks that are on a list, whether it exists, and whether these are all.
     pub(crate) fn listed(&self, list: &'static ListOperation) -> (Vec<String>, bool, bool) {
         let entries = self.entries();

@@ -74,9 +74,9 @@ fn killed_worker_is_replaced() {
     let mut second = worker(&service, &database).start();
     second.until("clips: left");
     second.interrupt();
-    second.end().expect(0);
-    assert_eq!(videos(&service).len(), 3);
-    assert_eq!(service.charges(), 3);
+    let ended = second.end().expect(0);
+    assert_eq!(videos(&service).len(), 3, "{ended}");
+    assert_eq!(service.charges(), 3, "{ended}");
 }
 
 #[test]
