@@ -288,8 +288,8 @@ impl<'a> Conductor<'a> {
 
     async fn take_fetched(&mut self, fetched: FetchResult) -> BatchResult<()> {
         match fetched {
-            FetchResult::Ready(ready) if self.shared.leaves_steps_to_workers() => {
-                self.in_flight.remove(&ready.item.id);
+            FetchResult::Completed(item) => {
+                self.in_flight.remove(&item);
                 self.unfetched += 1;
                 self.queue_fetches().await?;
             }

@@ -118,6 +118,48 @@ async fn many_tasks_share_list_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn task_that_a_list_shows_completed_is_not_read_without_need() {
+    let bench = Bench::new(ListDefect::Honest).await;
+    let tasks = bench.create(60).await;
+    let wait = async |task: &Task| {
+        task.wait().until_completed().await.unwrap();
+        assert_eq!(task.status(), Some(TaskStatus::Completed));
+        bench.service.elapsed() - bench.service.end(task.id())
+    };
+    let delays = join_all(tasks.iter().map(wait)).await;
+    let delay = delays.into_iter().max().unwrap();
+    assert!(delay < Duration::from_secs(15), "{delay:?}");
+    let asked = bench.service.requests();
+    let reads = asked.iter();
+    let reads = reads.filter(|(_, asked)| matches!(asked, Request::Read(_)));
+    let reads = reads.count();
+    assert!(reads < 15, "{reads} direct reads, to check the list");
+    // The video is there for those who want it.
+    let video = tasks[0].wait().await.unwrap();
+    assert_eq!(video.url(), url(tasks[0].id()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn list_that_shows_tasks_completed_too_early_is_not_believed() {
+    let bench = Bench::new(ListDefect::Hasty).await;
+    let tasks = bench.create(300).await;
+    let wait = async |task: &Task| {
+        task.wait().until_completed().await.unwrap();
+        let early = bench
+            .service
+            .end(task.id())
+            .checked_sub(bench.service.elapsed());
+        assert_eq!(
+            early.filter(|early| !early.is_zero()),
+            None,
+            "{}",
+            task.id()
+        );
+    };
+    join_all(tasks.iter().map(wait)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_needed_pages_are_read() {
     let bench = Bench::new(ListDefect::Honest).await;
     let _old = bench.create(950).await;

@@ -211,6 +211,37 @@ async fn each_result_is_distinguished() {
 }
 
 #[tokio::test]
+async fn completion_does_not_need_a_result() {
+    let failed = r#"{"data":{"task_id":"a","status":"FAILED","generated":[],"error":"NSFW"}}"#;
+    for (name, replies, expected, requests) in [
+        ("completed", vec![reply("CREATED"), completed()], None, 2),
+        ("no result", vec![reply("COMPLETED")], None, 1),
+        (
+            "failed",
+            vec![Reply::json(200, failed)],
+            Some(ErrorKind::TaskFailed),
+            1,
+        ),
+        (
+            "still going",
+            vec![reply("IN_PROGRESS")],
+            Some(ErrorKind::Timeout),
+            0,
+        ),
+    ] {
+        let fake = Fake::start(replies).await;
+        let client = client(fake.base_url(), &VirtualClock::new());
+        let task = client.build().unwrap().task("a");
+        let wait = task.wait().timeout(Duration::from_secs(60));
+        let ended = wait.until_completed().await;
+        assert_eq!(ended.err().map(|error| error.kind()), expected, "{name}");
+        if requests > 0 {
+            assert_eq!(fake.requests().len(), requests, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn new_task_may_be_missing_temporarily() {
     let missing = || Reply::http(404, &[], "");
     let fake = Fake::start(vec![reply("CREATED"), missing(), completed()]).await;

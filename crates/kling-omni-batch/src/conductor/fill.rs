@@ -99,8 +99,12 @@ impl Conductor<'_> {
 
     pub(super) fn wait_for(&mut self, in_flight: InFlight) {
         self.in_flight.insert(in_flight.item.id);
+        let step = &self.shared.step;
         self.waiting
-            .push(Box::pin(fetch::wait(&self.shared.step, in_flight)));
+            .push(match self.shared.leaves_steps_to_workers() {
+                true => Box::pin(fetch::wait_until_completed(step, in_flight)),
+                false => Box::pin(fetch::wait(step, in_flight)),
+            });
     }
 
     /// Prepares a few items ahead of those that can be created.

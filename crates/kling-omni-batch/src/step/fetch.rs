@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use futures_util::StreamExt as _;
 use kling_omni::journal::{Journal, State};
+use kling_omni::polling::{TaskStatus, Wait};
 use kling_omni::{Error, ErrorKind, Task, Video};
 use tokio::io::AsyncReadExt as _;
 
@@ -75,6 +76,8 @@ impl Eq for ReadyVideo {}
 
 /// What became of an item in flight.
 pub(crate) enum FetchResult {
+    /// Its task is completed.
+    Completed(ItemId),
     /// Its video can be saved.
     Ready(Box<ReadyVideo>),
     /// It is saved, failed, or will be tried again.
@@ -85,6 +88,88 @@ pub(crate) enum FetchResult {
 
 /// Waits until the task of an item is completed or failed.
 pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchResult<FetchResult> {
+    let (mut waiting, wait) = match begin_wait(context, in_flight).await? {
+        Ok(begun) => begun,
+        Err(ended) => return Ok(ended),
+    };
+    let waited = wait.await;
+    let journal = waiting.record_end(context, waited.as_ref().err()).await?;
+    match waited {
+        Ok(video) => Ok(FetchResult::Ready(Box::new(ReadyVideo {
+            item: waiting.item,
+            attempt: waiting.attempt,
+            journal,
+            video,
+        }))),
+        Err(error) => failed(context, waiting.item, &error, has_failed(&journal)).await,
+    }
+}
+
+/// Waits until the task of an item is completed or failed, and leaves the video to a worker. A task that a list shows completed
+/// is not read.
+pub(crate) async fn wait_until_completed(
+    context: &StepContext,
+    in_flight: InFlight,
+) -> BatchResult<FetchResult> {
+    let (mut waiting, wait) = match begin_wait(context, in_flight).await? {
+        Ok(begun) => begun,
+        Err(ended) => return Ok(ended),
+    };
+    let waited = wait.until_completed().await;
+    let id = waiting.item.id;
+    let journal = waiting.record_end(context, waited.as_ref().err()).await?;
+    match waited {
+        Ok(()) => Ok(FetchResult::Completed(id)),
+        Err(error) => failed(context, waiting.item, &error, has_failed(&journal)).await,
+    }
+}
+
+/// Whether the journal has recorded that the task failed.
+fn has_failed(journal: &Journal) -> bool {
+    let State::Ended { status, .. } = journal.state() else {
+        return false;
+    };
+    status == TaskStatus::Failed
+}
+
+/// An item whose task is waited for.
+struct WaitingItem {
+    item: BatchItem,
+    attempt: Attempt,
+    task: Task,
+    journal: Option<Journal>,
+}
+
+impl WaitingItem {
+    /// Records that the task has ended. Returns the journal.
+    async fn record_end(
+        &mut self,
+        context: &StepContext,
+        error: Option<&Error>,
+    ) -> BatchResult<Journal> {
+        let reason = Reason::default();
+        if let Some(error) = error {
+            reason.set(item_error(error));
+        }
+        let mut journal = match self.journal.take() {
+            Some(journal) if error.is_none() => journal,
+            _ => context.journal(&self.attempt, None, reason).await?,
+        };
+        if let Some(state) = self.task.state()
+            && matches!(journal.state(), State::Created { .. })
+        {
+            journal.record_ended(&state).await;
+            check_written(&journal)?;
+        }
+        Ok(journal)
+    }
+}
+
+/// Prepares the wait for the task of an item, or returns what became of the item if there is nothing to wait for.
+async fn begin_wait(
+    context: &StepContext,
+    in_flight: InFlight,
+) -> BatchResult<Result<(WaitingItem, Wait), FetchResult>> {
     let InFlight {
         item,
         attempt,
@@ -94,21 +179,21 @@ pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchRes
     if item.state == ItemState::Publishing {
         let mut journal = context.journal(&attempt, None, Reason::default()).await?;
         if is_saved(context, &item, &mut journal).await {
-            return saved(context, item, &journal);
+            return saved(context, item, &journal).map(Err);
         }
     }
-    let Some(id) = attempt
-        .task_id
-        .clone()
-        .or_else(|| Some(task.as_ref()?.id().to_owned()))
-    else {
-        let error = ItemError {
-            kind: "invalid_state".to_owned(),
-            text: "the item has no task".to_owned(),
-        };
-        return fail(context, item, ItemState::Failed, error, false).await;
+    let task = match (task, &attempt.task_id) {
+        (Some(task), _) => task,
+        (None, Some(id)) => context.client.task_of_mode(id, item.request.mode()),
+        (None, None) => {
+            let error = ItemError {
+                kind: "invalid_state".to_owned(),
+                text: "the item has no task".to_owned(),
+            };
+            let failed = fail(context, &item, ItemState::Failed, &error);
+            return failed.await.map(Err);
+        }
     };
-    let task = task.unwrap_or_else(|| context.client.task_of_mode(id, item.request.mode()));
     let mut wait = task.wait().timeout(context.options.task_timeout);
     if let Some(schedule) = &context.options.poll_schedule {
         wait = wait.schedule(schedule.clone());
@@ -117,30 +202,13 @@ pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchRes
     if let Some(receiver) = webhook.and_then(|webhook| webhook.receiver_for(&item.request)) {
         wait = wait.webhook(receiver);
     }
-    let waited = wait.await;
-    let reason = Reason::default();
-    if let Err(error) = &waited {
-        reason.set(item_error(error));
-    }
-    let mut journal = match journal {
-        Some(journal) if waited.is_ok() => journal,
-        _ => context.journal(&attempt, None, reason).await?,
+    let waiting = WaitingItem {
+        item,
+        attempt,
+        task,
+        journal,
     };
-    if let Some(state) = task.state()
-        && matches!(journal.state(), State::Created { .. })
-    {
-        journal.record_ended(&state).await;
-        check_written(&journal)?;
-    }
-    match waited {
-        Ok(video) => Ok(FetchResult::Ready(Box::new(ReadyVideo {
-            item,
-            attempt,
-            journal,
-            video,
-        }))),
-        Err(error) => failed(context, item, &error).await,
-    }
+    Ok(Ok((waiting, wait)))
 }
 
 /// Saves the video of an item.
@@ -169,7 +237,7 @@ pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResul
         Err(_) if is_saved_by_another(context, &item, &attempt).await? => {
             Ok(FetchResult::Done(item.id))
         }
-        Err(error) => failed(context, item, &error).await,
+        Err(error) => failed(context, item, &error, false).await,
     }
 }
 
@@ -219,25 +287,28 @@ fn saved(context: &StepContext, item: BatchItem, journal: &Journal) -> BatchResu
     Ok(FetchResult::Done(item.id))
 }
 
-/// Records why an item has no video, or when to try again.
-async fn failed(context: &StepContext, item: BatchItem, error: &Error) -> BatchResult<FetchResult> {
+/// Records why an item has no video, unless its journal has recorded that its task failed, or when to try again.
+async fn failed(
+    context: &StepContext,
+    item: BatchItem,
+    error: &Error,
+    is_recorded: bool,
+) -> BatchResult<FetchResult> {
     let reason = item_error(error);
     tracing::warn!(error.type = ?error.kind(), %error, "video not saved");
     match error.kind() {
         ErrorKind::TaskFailed | ErrorKind::EmptyResult => {
-            let was_recorded = error.kind() == ErrorKind::TaskFailed;
-            if was_recorded {
+            if is_recorded {
                 context.report(&item, ItemState::Failed, Some(reason));
             } else {
-                let item = item.clone();
-                fail(context, item, ItemState::Failed, reason, true).await?;
+                end_item(context, &item, ItemState::Failed, &reason, true).await?;
             }
             retry(context, &item).await?;
             Ok(FetchResult::Done(item.id))
         }
-        ErrorKind::Expired => fail(context, item, ItemState::Expired, reason, false).await,
+        ErrorKind::Expired => fail(context, &item, ItemState::Expired, &reason).await,
         ErrorKind::Timeout if error.task_status().is_some() => {
-            fail(context, item, ItemState::Failed, reason, false).await
+            fail(context, &item, ItemState::Failed, &reason).await
         }
         // Neither a disk that is full nor a key that is rejected is a reason to pay for more videos.
         ErrorKind::File
@@ -268,7 +339,7 @@ async fn try_again_or_fail(
         try_again(context, &item, &reason).await?;
         return Ok(FetchResult::Done(item.id));
     }
-    fail(context, item, ItemState::Failed, reason, false).await
+    fail(context, &item, ItemState::Failed, &reason).await
 }
 
 /// Puts an item whose task failed back, if its task may be created again.
@@ -333,11 +404,22 @@ async fn try_again(context: &StepContext, item: &BatchItem, reason: &ItemError) 
 /// Ends an item in flight without a video.
 async fn fail(
     context: &StepContext,
-    item: BatchItem,
+    item: &BatchItem,
     to: ItemState,
-    error: ItemError,
-    is_failure: bool,
+    error: &ItemError,
 ) -> BatchResult<FetchResult> {
+    end_item(context, item, to, error, false).await?;
+    Ok(FetchResult::Done(item.id))
+}
+
+/// Ends an item in flight without a video, and reports that.
+async fn end_item(
+    context: &StepContext,
+    item: &BatchItem,
+    to: ItemState,
+    error: &ItemError,
+    is_failure: bool,
+) -> BatchResult<()> {
     context.failpoints().before("fail").await;
     for state in [ItemState::Created, ItemState::Ended, ItemState::Publishing] {
         let change = ItemChange {
@@ -345,10 +427,10 @@ async fn fail(
             ..ItemChange::new(item.id, state, to).because(error.clone())
         };
         if context.ledger.change_item(change).await? {
-            context.report(&item, to, Some(error.clone()));
+            context.report(item, to, Some(error.clone()));
             break;
         }
     }
     context.failpoints().after("fail").await;
-    Ok(FetchResult::Done(item.id))
+    Ok(())
 }

@@ -129,10 +129,17 @@ async fn fetch_video(context: &StepContext, item: BatchItem) -> BatchResult<Opti
     let Some(attempt) = context.ledger.latest_attempt(item.id).await? else {
         return Ok(None);
     };
+    let mode = item.request.mode();
+    let task = attempt.task_id.clone();
+    let task = task.map(|id| context.client.task_of_mode(id, mode));
+    if let Some(task) = &task {
+        // A wait would ask the list, which has no results. It polls again if this fails.
+        let _ = task.refresh().await;
+    }
     let in_flight = InFlight {
         item,
         attempt,
-        task: None,
+        task,
         journal: None,
     };
     let mut fetched = fetch::wait(context, in_flight).await?;
@@ -141,6 +148,6 @@ async fn fetch_video(context: &StepContext, item: BatchItem) -> BatchResult<Opti
     }
     Ok(match fetched {
         FetchResult::Pause(_, reason) => Some(reason),
-        FetchResult::Ready(_) | FetchResult::Done(_) => None,
+        FetchResult::Completed(_) | FetchResult::Ready(_) | FetchResult::Done(_) => None,
     })
 }

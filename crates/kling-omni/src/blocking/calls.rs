@@ -200,6 +200,15 @@ impl Create {
 }
 
 impl Wait {
+    /// As [`crate::polling::Wait::until_completed`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`crate::polling::Wait::until_completed`], and of [every blocking call](crate::blocking#errors).
+    pub fn until_completed(self) -> Result<()> {
+        block_on(self.0.until_completed())?
+    }
+
     /// As [`crate::polling::Wait::updates`], as an iterator.
     pub fn updates(self) -> Updates {
         Updates::new(self.0.updates())

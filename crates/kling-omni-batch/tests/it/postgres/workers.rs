@@ -135,6 +135,99 @@ async fn one_worker_completes_a_batch() {
     }
 }
 
+/// The worker that saves a video reads its task once, and no list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_task_is_read_by_the_worker_that_saves_it() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let items = 40;
+    let database = server.new_database();
+    let bench = bench(&database).await;
+    bench.import(items).await;
+    let options = RunOptions::default().in_flight(items);
+    let submit = bench.batches.submit(BATCH, &bench.client, options);
+    submit.await.unwrap();
+    let (conducts, fetches) = (bench.new_client(), bench.new_client());
+    let mut runs = Vec::new();
+    for (client, options) in [
+        (&conducts, WorkerOptions::default().without_steps()),
+        (&fetches, WorkerOptions::default()),
+    ] {
+        let worker = open(&database).await.worker(client, options);
+        runs.push(worker.start().await.unwrap());
+        if runs.len() == 1 {
+            until_conducted(&mut runs[0]).await;
+        }
+    }
+    until_done(&bench).await;
+    for run in runs {
+        stop(run).await;
+    }
+    bench.check_saved(items).await;
+    let counts = fetches.request_counts();
+    println!(
+        "{counts:?}, and of the conductor {:?}",
+        conducts.request_counts()
+    );
+    let counts: Vec<_> = counts.values().map(|count| count.requests).collect();
+    assert_eq!(counts, [items as u64], "reads");
+}
+
+/// Waits until a worker conducts.
+async fn until_conducted(run: &mut WorkerRun) {
+    while !matches!(
+        run.next_event().await.unwrap(),
+        WorkerEvent::Conducting { .. }
+    ) {}
+}
+
+/// What a task ended with is the same for an item of a run and for one of workers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_end_is_that_of_a_run() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let prompts = ["A cat", "[sandbox:fail=out of film]", "[sandbox:empty]"];
+    let mut ends = Vec::new();
+    for is_run in [true, false] {
+        let database = server.new_database();
+        let bench = bench(&database).await;
+        let items = prompts.iter().enumerate();
+        bench
+            .import_items(items.map(|(number, prompt)| bench.item(number, prompt)))
+            .await;
+        if is_run {
+            bench.run(RunOptions::default()).await;
+        } else {
+            let submit = bench
+                .batches
+                .submit(BATCH, &bench.client, RunOptions::default());
+            submit.await.unwrap();
+            let run = start(&bench, &database, WorkerOptions::default()).await;
+            until_done(&bench).await;
+            stop(run).await;
+        }
+        let mut states = Vec::new();
+        for number in 0..prompts.len() {
+            let item = bench
+                .batches
+                .show(BATCH, &number.to_string())
+                .await
+                .unwrap();
+            let failed = "select count(failed_request) from attempt where item_id = (select id from item where key = '{number}')";
+            let failed = failed.replace("{number}", &number.to_string());
+            let failed = server.query(&database.name, &failed);
+            states.push((item.state, item.error.map(|error| error.kind), failed));
+        }
+        ends.push(states);
+    }
+    let states = ends[0].iter().map(|(state, ..)| *state);
+    let expected = [ItemState::Saved, ItemState::Failed, ItemState::Failed];
+    assert!(states.eq(expected), "{:?}", ends[0]);
+    assert_eq!(ends[0], ends[1]);
+}
+
 /// One conducts, and each runs steps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_workers_share_a_batch() {

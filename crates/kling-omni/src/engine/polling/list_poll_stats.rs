@@ -10,8 +10,12 @@ use crate::engine::operations::ListOperation;
 const BACK_OFF: Duration = Duration::from_secs(30);
 const MAX_BACK_OFF: Duration = Duration::from_secs(600);
 
-/// How often one of the tasks that a list shows in progress is read directly, to cross-check the list.
+/// How often one of the tasks that a list shows in progress, and one that it shows ended, are read directly, to cross-check the
+/// list.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a list is believed to show ended tasks rightly, after a direct read agreed.
+const TRUST: Duration = Duration::from_secs(60);
 
 /// How well each list has answered polls.
 #[derive(Default)]
@@ -25,8 +29,10 @@ struct ListRecord {
     backs_off_until: Option<Instant>,
     /// When the next list poll is planned. Polls are deferred to it.
     next_at: Option<Instant>,
-    /// When it was last cross-checked.
-    checked: Option<Instant>,
+    /// When it was last cross-checked, by a task in progress and by one that has ended.
+    checked: [Option<Instant>; 2],
+    /// When a direct read last agreed that a task has ended.
+    end_confirmed: Option<Instant>,
 }
 
 impl ListRecord {
@@ -37,7 +43,8 @@ impl ListRecord {
             .max(requested_pause.unwrap_or_default());
         self.consecutive_misses += 1;
         self.next_at = None;
-        self.checked = None;
+        self.checked = [None; 2];
+        self.end_confirmed = None;
         self.backs_off_until = now.checked_add(back_off);
     }
 }
@@ -91,10 +98,15 @@ impl ListPollStats {
         }
     }
 
-    /// Whether a task that the list shows in progress should be read directly. The caller must do so.
-    pub(crate) fn is_check_due(&self, list: &'static ListOperation, now: Instant) -> bool {
+    /// Whether a task that the list shows in progress, or ended, should be read directly. The caller must do so.
+    pub(crate) fn is_check_due(
+        &self,
+        list: &'static ListOperation,
+        ended: bool,
+        now: Instant,
+    ) -> bool {
         let mut records = self.records();
-        let checked = &mut records.entry(list).or_default().checked;
+        let checked = &mut records.entry(list).or_default().checked[usize::from(ended)];
         let is_due = checked.is_none_or(|at| now.duration_since(at) > CHECK_INTERVAL);
         if is_due {
             *checked = Some(now);
@@ -102,13 +114,33 @@ impl ListPollStats {
         is_due
     }
 
-    /// Records whether a direct read agreed with the list.
-    pub(crate) fn record_check(&self, list: &'static ListOperation, agrees: bool, now: Instant) {
+    /// Whether the end of a task that the list shows has to be confirmed by a direct read. The caller must do so.
+    pub(crate) fn needs_confirmation(&self, list: &'static ListOperation, now: Instant) -> bool {
+        let confirmed = self
+            .records()
+            .get(&list)
+            .and_then(|list| list.end_confirmed);
+        let is_trusted = confirmed.is_some_and(|at| now.duration_since(at) < TRUST);
+        !is_trusted || self.is_check_due(list, true, now)
+    }
+
+    /// Records whether a direct read agreed with the list about a task in progress, or one that has ended.
+    pub(crate) fn record_check(
+        &self,
+        list: &'static ListOperation,
+        ended: bool,
+        agrees: bool,
+        now: Instant,
+    ) {
         let mut records = self.records();
         let record = records.entry(list).or_default();
-        match agrees {
-            true => record.consecutive_misses = 0,
-            false => record.back_off(now, None),
+        if !agrees {
+            record.back_off(now, None);
+            return;
+        }
+        record.consecutive_misses = 0;
+        if ended {
+            record.end_confirmed = Some(now);
         }
     }
 

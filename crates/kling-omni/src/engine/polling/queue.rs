@@ -56,6 +56,8 @@ pub(crate) struct PollRequest {
     pub(crate) listed_since: Option<Instant>,
     /// The entry of a list that a direct read has to confirm.
     pub(crate) observation: Option<ListObservation>,
+    /// Whether the wait needs no result, so a list that shows the task completed answers it.
+    pub(crate) skips_result: bool,
     /// The span of the wait, for the direct read. Boxed, because most programs have no spans.
     pub(crate) span: Option<Box<Span>>,
 }

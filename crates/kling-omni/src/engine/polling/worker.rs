@@ -214,7 +214,9 @@ impl PollWorker {
                 continue;
             }
             let ended = status.is_terminal();
-            let needs_read = ended || now.duration_since(since) > max_listed;
+            let is_enough = request.skips_result && status == TaskStatus::Completed;
+            let needs_read = now.duration_since(since) > max_listed
+                || ended && (!is_enough || self.poller.list_stats.needs_confirmation(list, now));
             if needs_read && !request.is_paused(now) {
                 request.observation = Some(ListObservation { list, ended });
                 self.backlog.add(number, request);
@@ -226,7 +228,7 @@ impl PollWorker {
         if let Some(oldest) = back
             .iter()
             .rposition(|(_, request)| !request.is_paused(now))
-            && self.poller.list_stats.is_check_due(list, now)
+            && self.poller.list_stats.is_check_due(list, false, now)
         {
             let (number, mut request) = back.remove(oldest);
             request.observation = Some(ListObservation { list, ended: false });
@@ -325,7 +327,7 @@ fn read(poller: &Arc<Poller>, mut request: Box<PollRequest>, now: Instant) -> Re
             let now = poller.http.clock.now();
             poller
                 .list_stats
-                .record_check(observation.list, agrees, now);
+                .record_check(observation.list, observation.ended, agrees, now);
         }
         request.respond(state);
     })

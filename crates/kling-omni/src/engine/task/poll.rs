@@ -101,6 +101,8 @@ pub(crate) struct Polling {
     not_before: Option<Instant>,
     inconsistent_reads: u32,
     empty_result_retried: bool,
+    /// Whether it ends without the result of a completed task.
+    skips_result: bool,
     reported: Option<TaskStatus>,
     /// The failure of the last poll. Cleared by a successful one.
     failure: Option<Error>,
@@ -138,9 +140,15 @@ impl Polling {
             not_before: None,
             inconsistent_reads: 0,
             empty_result_retried: false,
+            skips_result: false,
             reported: None,
             failure: None,
         }
+    }
+
+    /// Ends as soon as the task is known to be completed, without its result.
+    pub(crate) fn skip_result(&mut self) {
+        self.skips_result = true;
     }
 
     fn begin(&mut self) {
@@ -230,6 +238,7 @@ impl Polling {
             not_before: self.not_before.max(self.task().known_state().not_before),
             listed_since: None,
             observation: None,
+            skips_result: self.skips_result,
             span: (!span.is_none()).then(|| Box::new(span)),
         })
     }
@@ -314,8 +323,8 @@ impl Polling {
     /// Plans the next step after a state. Returns an update if the status has changed.
     fn plan_next(&mut self, state: TaskState) -> Option<Update> {
         let status = state.status().clone();
-        self.stage = if state.progress() == TaskProgress::EmptyResult && !self.empty_result_retried
-        {
+        let lacks_result = state.progress() == TaskProgress::EmptyResult && !self.skips_result;
+        self.stage = if lacks_result && !self.empty_result_retried {
             self.empty_result_retried = true;
             PollingStage::Polling(self.not_before(self.now() + EMPTY_RESULT_DELAY))
         } else if status.is_terminal() {

@@ -113,6 +113,26 @@ impl Wait {
         Updates::new(self.begin().polling)
     }
 
+    /// Waits until the task is completed, without its video. Where a list shows that, no request is sent for this task alone,
+    /// so it is for programs that leave the video to another process.
+    ///
+    /// ```no_run
+    /// # async fn example(task: kling_omni::Task) -> kling_omni::Result<()> {
+    /// task.wait().until_completed().await?;
+    /// println!("task {} is ready to be downloaded", task.id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the wait. A completed task without a result is not an error here.
+    pub fn until_completed(self) -> impl Future<Output = Result<()>> + Send + 'static {
+        let mut wait = self.begin();
+        wait.polling.skip_result();
+        WaitForCompletion(wait)
+    }
+
     pub(crate) fn task(&self) -> &Task {
         &self.task
     }
@@ -140,23 +160,15 @@ impl RunningWait {
         self.polling.task()
     }
 
-    fn poll_completion(&mut self, context: &mut Context<'_>) -> Poll<Result<Video>> {
-        while let Some(update) = ready!(self.polling.poll_next(context)) {
+    /// Polls until the task has ended. The state of a completed or failed task does not change.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        while let Poll::Ready(update) = self.polling.poll_next(context) {
+            let Some(update) = update else {
+                return Poll::Ready(Ok(()));
+            };
             if let (Update::Status(state), Some(callback)) = (update?, &mut self.on_status) {
                 callback(&state);
             }
-        }
-        // The state of a completed or failed task does not change, so this is the state that ended the polling.
-        Poll::Ready(self.task().video())
-    }
-}
-
-impl Future for RunningWait {
-    type Output = Result<Video>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Video>> {
-        if let Poll::Ready(result) = self.poll_completion(context) {
-            return Poll::Ready(result);
         }
         match &mut self.cancel {
             Some(cancel) => {
@@ -165,6 +177,30 @@ impl Future for RunningWait {
             }
             None => Poll::Pending,
         }
+    }
+}
+
+impl Future for RunningWait {
+    type Output = Result<Video>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Video>> {
+        ready!(self.poll_end(context))?;
+        Poll::Ready(self.task().video())
+    }
+}
+
+/// A running wait that ends without the video.
+struct WaitForCompletion(RunningWait);
+
+impl Future for WaitForCompletion {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.0.poll_end(context))?;
+        Poll::Ready(match self.0.task().video() {
+            Err(error) if error.kind() != ErrorKind::EmptyResult => Err(error),
+            _ => Ok(()),
+        })
     }
 }
 
