@@ -11,6 +11,7 @@ use kling_omni_batch::manifest::{Manifest, ManifestOptions};
 use kling_omni_batch::{Batches, ItemState};
 use kling_omni_sandbox::DEFAULT_API_KEY;
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 
 use super::BATCH;
 use super::import::write_manifest;
@@ -80,6 +81,7 @@ impl LedgerFile {
         until: ItemState,
     ) -> Result<()> {
         let ledger = self.batches.ledger();
+        let creating = Mutex::new(());
         self.runtime.block_on(async {
             let mut from = positions.start;
             while from < positions.end {
@@ -91,8 +93,9 @@ impl LedgerFile {
                 });
                 let items = items.await?;
                 for item in items.iter().filter(|item| item.position < positions.end) {
+                    let (lease, position) = (&self.lease, item.position);
                     let write =
-                        transitions.write(ledger, &self.lease, item.id, item.position, until);
+                        transitions.write(ledger, lease, item.id, position, until, &creating);
                     write.await?;
                 }
                 let Some(last) = items.last() else { break };

@@ -12,6 +12,7 @@ use kling_omni_batch::ledger::{
 };
 use kling_omni_batch::{AttemptState, Batches, ItemState, RunOptions};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::BATCH;
 use crate::cost::Service;
@@ -116,7 +117,8 @@ impl Transitions {
             .count()
     }
 
-    /// Writes the transitions of an item as a run does, up to a state.
+    /// Writes the transitions of an item as a run does, up to a state. `creating` is held while the item is created: an account
+    /// creates one at a time.
     pub async fn write(
         &self,
         ledger: &dyn Ledger,
@@ -124,6 +126,7 @@ impl Transitions {
         item: ItemId,
         known: u64,
         until: ItemState,
+        creating: &Mutex<()>,
     ) -> Result<()> {
         let prepared = ItemChange::new(item, ItemState::Planned, ItemState::Prepared);
         ensure!(
@@ -135,6 +138,7 @@ impl Transitions {
             records: first.iter().map(|(json, ..)| json.clone()).collect(),
             known: KnownUpdate::default(),
         };
+        let mut creates = Some(creating.lock().await);
         let attempt = ledger.announce(lease, item, announcement).await?.id;
         let task_id = format!("{:0width$}", item.0, width = self.task_id.len());
         for ((json, attempt_state, item_state), number) in rest.iter().zip(first.len() as u64..) {
@@ -160,6 +164,7 @@ impl Transitions {
                 },
             };
             ledger.append(Some(lease), record).await?;
+            creates = creates.filter(|_| !has_task);
             if *item_state == until {
                 break;
             }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use kling_omni::request::Request;
 use kling_omni_batch::ledger::{ItemQuery, KnownUpdate, Ledger, NewItem};
 use kling_omni_batch::{Batches, ItemState};
@@ -18,8 +19,13 @@ const TASKS: usize = 500;
 const MOVED_ITEMS: u32 = 100_000;
 const MOVED_SAVED: u64 = 10_000;
 
-/// Tasks per second from import to saved video, by so many writers at once.
-pub fn measure(server: &PostgresServer, writers: usize, seed: u64) -> Result<f64> {
+/// Tasks per second from import to saved video, by so many writers with so many items in progress each.
+pub fn measure(
+    server: &PostgresServer,
+    writers: usize,
+    in_progress: usize,
+    seed: u64,
+) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let recorded = transitions::record(seed, &folder.path().join("recorded"))?;
     let database = server.new_database();
@@ -37,10 +43,11 @@ pub fn measure(server: &PostgresServer, writers: usize, seed: u64) -> Result<f64
         }
         let began = Instant::now();
         let ends = ledgers.iter().enumerate();
-        let ends = ends.map(|(writer, batches)| write(batches.ledger(), writer, &recorded));
+        let ends =
+            ends.map(|(writer, batches)| write(batches.ledger(), writer, in_progress, &recorded));
         try_join_all(ends).await?;
         let rate = (writers * TASKS) as f64 / began.elapsed().as_secs_f64();
-        eprintln!("bookkeeping, {writers}: {rate:.0} tasks/s");
+        eprintln!("bookkeeping, {writers}, {in_progress} in progress: {rate:.0} tasks/s");
         Ok(rate)
     })
 }
@@ -63,24 +70,31 @@ async fn import(batches: &Batches, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes what a run writes about its items, one after the other. Each writer has an account of its own.
-async fn write(ledger: &dyn Ledger, writer: usize, recorded: &Transitions) -> Result<()> {
+/// Writes what a run writes about its items. Each writer has an account of its own.
+async fn write(
+    ledger: &dyn Ledger,
+    writer: usize,
+    in_progress: usize,
+    recorded: &Transitions,
+) -> Result<()> {
     let batch = ledger.batch(&name(writer)).await?.id;
     let service = "http://127.0.0.1:9";
     let account = ledger.assign(batch, service, &name(writer)).await?;
     let lease = ledger.acquire(account, "bench").await?;
     let items = ledger.items(ItemQuery::new(batch)).await?;
+    let creating = tokio::sync::Mutex::new(());
+    let saved = ItemState::Saved;
+    let writes = items
+        .iter()
+        .map(|item| recorded.write(ledger, &lease, item.id, item.position, saved, &creating));
+    let mut writes = stream::iter(writes).buffer_unordered(in_progress);
     let mut renewed = Instant::now();
-    for item in items {
+    while writes.try_next().await?.is_some() {
         // As a run does.
         if renewed.elapsed() > Duration::from_secs(1) {
             ledger.renew(&lease).await?;
             renewed = Instant::now();
         }
-        let saved = ItemState::Saved;
-        recorded
-            .write(ledger, &lease, item.id, item.position, saved)
-            .await?;
     }
     let none = KnownUpdate::default();
     ledger.add_known_tasks(&lease, none).await?;

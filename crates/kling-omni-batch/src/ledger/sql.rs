@@ -15,13 +15,15 @@ mod times;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
 pub(super) use self::schema::migrate;
-pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue, values};
+pub(super) use self::session::{
+    Dialect, SqlFailure, SqlRow, SqlSession, SqlStatement, SqlValue, values,
+};
 use self::times::from_ms;
 pub(super) use self::times::to_ms;
 
@@ -94,12 +96,9 @@ pub trait SqlDatabase: fmt::Debug + Send + Sync + 'static {
 impl<D: SqlDatabase> Ledger for D {
     async fn import(&self, batch: &str, items: NewItems) -> BatchResult<Imported> {
         let batch = batch.to_owned();
-        // They can be read only once.
         let items = Mutex::new(Some(items));
         self.transact(Loss::Money, move |ledger| {
-            let items = items.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let items = items.ok_or(BatchError::Interrupted)?;
-            import::import(ledger, &batch, items)
+            import::import(ledger, &batch, &items)
         })
         .await
     }
@@ -210,7 +209,7 @@ impl<D: SqlDatabase> Ledger for D {
         let lease = lease.clone();
         self.transact(Loss::Money, move |ledger| {
             accounts::check_lease(ledger, &lease)?;
-            accounts::add_known_tasks(ledger, lease.account, &update)
+            ledger.execute_each(&accounts::add_known_tasks(lease.account, &update))
         })
         .await
     }

@@ -34,7 +34,8 @@ pub(super) fn transact<T>(
     work: impl Fn(&mut dyn SqlSession) -> Result<T, SqlFailure>,
     on_commit: &CommitHook,
 ) -> Result<T, Undone<T>> {
-    let value = match session.begin_marked().and_then(|()| work(session)) {
+    session.begin_marked();
+    let value = match work(session) {
         Ok(value) => value,
         Err(failure) => {
             // If that fails, the session is not used again, and the server undoes the transaction.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{
@@ -12,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::BatchError;
 use crate::ledger::postgres::queue::{self, Queue};
-use crate::ledger::sql::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue, values};
+use crate::ledger::sql::{Dialect, SqlFailure, SqlRow, SqlSession, SqlStatement, SqlValue, values};
 use crate::ledger::{AccountId, ItemId, Step};
 
 /// How long a lease lasts. `lease_end` has the same number.
@@ -61,6 +62,8 @@ pub(super) struct PostgresSession {
     /// Whether the connection was lost, or its state is not known.
     is_broken: bool,
     is_in_transaction: bool,
+    /// Whether the next statement begins a transaction.
+    has_to_begin: bool,
     /// Whether it finds the types of a queue.
     has_queue: bool,
 }
@@ -86,6 +89,7 @@ impl PostgresSession {
             number: 0,
             is_broken: false,
             is_in_transaction: false,
+            has_to_begin: false,
             has_queue: false,
         };
         // Without this, a connection that is lost inside of a transaction may keep its locks for hours.
@@ -137,16 +141,32 @@ impl PostgresSession {
     }
 
     /// Begins the next transaction, and writes its number into the mark of the session, which is locked until the end of the
-    /// transaction.
-    pub(super) fn begin_marked(&mut self) -> Result<(), SqlFailure> {
-        self.is_in_transaction = true;
+    /// transaction. Nothing is sent before its first statement.
+    pub(super) fn begin_marked(&mut self) {
         self.number += 1;
-        // One round trip instead of two.
+        self.has_to_begin = true;
+    }
+
+    /// Sends the begin of the transaction if that was not done, and `first` with it: one round trip instead of three. `first`
+    /// is text, so it has no parameters.
+    fn begin_with(&mut self, first: &str) -> Result<(), SqlFailure> {
+        self.has_to_begin = false;
+        self.is_in_transaction = true;
         let begin = format!(
-            "begin; update commit_mark set number = {}, at = {} where id = '{}'",
+            "begin; update commit_mark set number = {}, at = {} where id = '{}'; {first}",
             self.number, POSTGRES.now, self.mark
         );
-        if self.execute_raw(begin)? == 1 {
+        let begin = sqlx::raw_sql(AssertSqlSafe(begin));
+        let done = self.run(async |connection| {
+            let done = connection
+                .fetch_many(begin)
+                .try_filter_map(async |done| Ok(done.left()));
+            done.try_collect::<Vec<_>>().await
+        })?;
+        if done
+            .get(1)
+            .is_some_and(|update| update.rows_affected() == 1)
+        {
             return Ok(());
         }
         // Another ledger deleted it, after a day without a transaction. A new connection has a new one.
@@ -155,17 +175,13 @@ impl PostgresSession {
         Err(SqlFailure::Transient(BatchError::Unavailable(lost.into())))
     }
 
+    /// Ends a transaction, if it was begun.
     pub(super) fn end(&mut self, statement: &'static str) -> Result<(), SqlFailure> {
-        self.execute_all(statement)?;
-        self.is_in_transaction = false;
+        if !std::mem::take(&mut self.has_to_begin) {
+            self.execute_all(statement)?;
+            self.is_in_transaction = false;
+        }
         Ok(())
-    }
-
-    /// Runs statements without parameters in one round trip. Returns how many rows they changed.
-    fn execute_raw(&mut self, statements: String) -> Result<u64, SqlFailure> {
-        let statements = sqlx::raw_sql(AssertSqlSafe(statements));
-        let done = self.run(async |connection| connection.execute(statements).await)?;
-        Ok(done.rows_affected())
     }
 
     /// Runs something on the connection, for a limited time.
@@ -173,6 +189,9 @@ impl PostgresSession {
         &mut self,
         work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T, SqlFailure> {
+        if self.has_to_begin {
+            self.begin_with("")?;
+        }
         let connection = &mut self.connection;
         let limited = async { tokio::time::timeout(STATEMENT_TIMEOUT, work(connection)).await };
         let Some(runtime) = &self.runtime else {
@@ -209,6 +228,23 @@ impl SqlSession for PostgresSession {
         Ok(done.rows_affected())
     }
 
+    fn lock_row(&mut self, row: &str, id: i64) -> Result<(), SqlFailure> {
+        let lock = format!("select id from {row}{}", POSTGRES.lock_row);
+        if self.has_to_begin {
+            return self.begin_with(&lock.replace("$1", &id.to_string()));
+        }
+        self.query(&lock, values![id]).map(drop)
+    }
+
+    fn execute_each(&mut self, statements: &[SqlStatement]) -> Result<(), SqlFailure> {
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let (sql, values) = combine(statements);
+        self.execute(&sql, &values)?;
+        Ok(())
+    }
+
     fn has_queue(&self) -> bool {
         self.has_queue
     }
@@ -227,7 +263,9 @@ impl SqlSession for PostgresSession {
     }
 
     fn execute_all(&mut self, sql: &str) -> Result<(), SqlFailure> {
-        self.execute_raw(sql.to_owned()).map(drop)
+        let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        self.run(async |connection| connection.execute(statements).await)?;
+        Ok(())
     }
 }
 
@@ -238,6 +276,38 @@ impl Drop for PostgresSession {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Makes one statement of several: one round trip instead of one for each.
+fn combine(statements: &[SqlStatement]) -> (String, Vec<SqlValue>) {
+    let (mut sql, mut values) = (String::new(), Vec::new());
+    for (index, statement) in statements.iter().enumerate() {
+        let before = values.len();
+        values.extend_from_slice(&statement.values);
+        if index + 1 == statements.len() {
+            sql.push_str(&renumber(&statement.sql, before));
+            break;
+        }
+        let begin = if index == 0 { "with" } else { "," };
+        let statement = renumber(&statement.sql, before);
+        sql.push_str(&format!("{begin} write_{index} as ({statement}) "));
+    }
+    (sql, values)
+}
+
+/// Adds `before` to the number of each parameter.
+fn renumber(sql: &str, before: usize) -> String {
+    let mut parts = sql.split('$');
+    let mut renumbered = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, rest) = part.split_at(digits);
+        match number.parse::<usize>() {
+            Ok(number) => renumbered.push_str(&format!("${}{rest}", number + before)),
+            Err(_) => renumbered.push_str(&format!("${part}")),
+        }
+    }
+    renumbered
 }
 
 fn bind(sql: &str, values: &[SqlValue]) -> Query<'static, Postgres, PgArguments> {

@@ -1,7 +1,7 @@
 //! Batches, accounts, leases and known tasks.
 
 use crate::error::BatchError;
-use crate::ledger::sql::session::{Dialect, SqlFailure, SqlRow, SqlSession, values};
+use crate::ledger::sql::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlStatement, values};
 use crate::ledger::sql::{from_ms, items, mark};
 use crate::ledger::{Account, AccountId, Batch, BatchId, ItemId, KnownUpdate, Lease};
 use crate::state::BatchState;
@@ -91,22 +91,13 @@ pub(super) fn all(ledger: &mut dyn SqlSession) -> Result<Vec<Account>, SqlFailur
 /// Keeps other transactions from changing the state of a batch until the end of this one. What is locked is locked in the
 /// order batch, item, account.
 pub(super) fn lock_batch(ledger: &mut dyn SqlSession, batch: BatchId) -> Result<(), SqlFailure> {
-    lock_row(ledger, "batch where id = $1", batch.0)
+    ledger.lock_row("batch where id = $1", batch.0)
 }
 
 /// Locks the batch of an item.
 pub(super) fn lock_batch_of(ledger: &mut dyn SqlSession, item: ItemId) -> Result<(), SqlFailure> {
     let batch = "batch where id = (select batch_id from item where id = $1)";
-    lock_row(ledger, batch, item.0)
-}
-
-/// Keeps other transactions from changing a row until the end of this one.
-pub(super) fn lock_row(ledger: &mut dyn SqlSession, row: &str, id: i64) -> Result<(), SqlFailure> {
-    let lock = ledger.dialect().lock_row;
-    if !lock.is_empty() {
-        ledger.query(&format!("select id from {row}{lock}"), values![id])?;
-    }
-    Ok(())
+    ledger.lock_row(batch, item.0)
 }
 
 pub(super) fn set_batch_state(
@@ -125,15 +116,11 @@ pub(super) fn set_batch_state(
     Ok(ledger.execute(set, values![state.as_str(), reason, batch.0])? > 0)
 }
 
-/// Lets runs continue a batch that was done and has an item to process again.
-pub(super) fn continue_batch_of(
-    ledger: &mut dyn SqlSession,
-    item: ItemId,
-) -> Result<(), SqlFailure> {
+/// The statement that lets runs continue a batch that was done and has an item to process again.
+pub(super) fn continue_batch_of(item: ItemId) -> SqlStatement {
     let set = "update batch set state = 'running'
         where id = (select batch_id from item where id = $1) and state = 'done'";
-    ledger.execute(set, values![item.0])?;
-    Ok(())
+    SqlStatement::new(set, values![item.0])
 }
 
 pub(super) fn insert_batch(ledger: &mut dyn SqlSession, name: &str) -> Result<BatchId, SqlFailure> {
@@ -259,22 +246,19 @@ pub(super) fn known_tasks(
     })
 }
 
-pub(super) fn add_known_tasks(
-    ledger: &mut dyn SqlSession,
-    account: AccountId,
-    update: &KnownUpdate,
-) -> Result<(), SqlFailure> {
+/// The statements that add known tasks.
+pub(super) fn add_known_tasks(account: AccountId, update: &KnownUpdate) -> Vec<SqlStatement> {
     let entries: Vec<_> = (update.from..).zip(&update.entries).collect();
-    for entries in entries.chunks(MAX_ENTRIES) {
+    let entries = entries.chunks(MAX_ENTRIES).map(|entries| {
         let values = entries.iter();
         let values = values
             .flat_map(|(position, entry)| [account.0.into(), (*position).into(), (*entry).into()]);
         let into = "known_task (account_id, position, entry)";
-        ledger.insert_rows(into, 3, &values.collect::<Vec<_>>())?;
-    }
-    if let Some(facts) = &update.facts {
+        SqlStatement::insert_rows(into, 3, values.collect())
+    });
+    let facts = update.facts.as_ref().map(|facts| {
         let set = "update account set known_facts = $1 where id = $2";
-        ledger.execute(set, values![facts, account.0])?;
-    }
-    Ok(())
+        SqlStatement::new(set, values![facts, account.0])
+    });
+    entries.chain(facts).collect()
 }

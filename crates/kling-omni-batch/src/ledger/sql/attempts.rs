@@ -2,7 +2,7 @@
 
 use crate::error::BatchError;
 use crate::ledger::sql::accounts::LeaseEnd;
-use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
+use crate::ledger::sql::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlStatement, values};
 use crate::ledger::sql::{accounts, items, mark};
 use crate::ledger::{
     AccountId, Announcement, Attempt, AttemptId, BatchId, BatchItem, CostGroup, EventDetail,
@@ -71,40 +71,48 @@ pub(super) fn announce(
     item: ItemId,
     announcement: &Announcement,
 ) -> Result<Attempt, SqlFailure> {
-    // The update locks the item, and the insert the account.
-    let set = "update item set state = 'sending', attempts = attempts + 1, not_before = null, failures = 0,
-            error_kind = null, error = null
-        where id = $1 and state = 'prepared' returning attempts";
-    let Some(row) = ledger.find_row(set, values![item.0])? else {
+    items::lock(ledger, item)?;
+    let insert = format!(
+        "insert into attempt (item_id, number, account_id, epoch, state)
+         select item.id, item.attempts + 1, leased.id, leased.epoch, 'announced'
+         from item, (select id, epoch from {}) as leased
+         where item.id = $3 and item.state = 'prepared' returning {COLUMNS}",
+        accounts::leased(ledger.dialect(), 1, LeaseEnd::Later)
+    );
+    let new = values![lease.account.0, lease.epoch, item.0];
+    let Some(row) = ledger.find_row(&insert, new).map_err(rule)? else {
         accounts::check_lease(ledger, lease)?;
-        return Err(item_is(ledger, item)?);
+        let is_prepared = "select id from item where id = $1 and state = 'prepared'";
+        return Err(match ledger.find_row(is_prepared, values![item.0])? {
+            Some(_) => BatchError::LeaseLost.into(),
+            None => item_is(ledger, item)?,
+        });
     };
-    let number: u32 = row.get(0)?;
+    let attempt = read(&row)?;
+    let number = attempt.number;
+    let set = "update item set state = 'sending', attempts = $1, not_before = null, failures = 0, error_kind = null, error = null
+        where id = $2";
+    let mut writes = vec![SqlStatement::new(set, values![number, item.0])];
     if number > 1 {
         // What certainly made no task is replaced by the next attempt.
         let close = "update attempt set state = 'closed' where item_id = $1 and state in ('prepared', 'rejected')";
-        ledger.execute(close, values![item.0])?;
+        writes.push(SqlStatement::new(close, values![item.0]));
     }
-    let insert = format!(
-        "insert into attempt (item_id, number, account_id, epoch, state)
-         select $1, $2, id, epoch, 'announced' from {} returning {COLUMNS}",
-        accounts::leased(ledger.dialect(), 3, LeaseEnd::Later)
-    );
-    let new = values![item.0, number, lease.account.0, lease.epoch];
-    let Some(row) = ledger.find_row(&insert, new).map_err(rule)? else {
-        return Err(BatchError::LeaseLost.into());
-    };
-    let attempt = read(&row)?;
-    accounts::add_known_tasks(ledger, lease.account, &announcement.known)?;
+    writes.extend(accounts::add_known_tasks(
+        lease.account,
+        &announcement.known,
+    ));
     let records = (0_u64..).zip(&announcement.records);
     let records =
         records.flat_map(|(number, json)| [attempt.id.0.into(), number.into(), json.into()]);
-    ledger.insert_rows(RECORD, 3, &records.collect::<Vec<_>>())?;
+    writes.push(SqlStatement::insert_rows(RECORD, 3, records.collect()));
     let detail = EventDetail {
         attempt: Some(number),
         ..EventDetail::default()
     };
-    items::record_event(ledger, item, ItemState::Sending, &detail)?;
+    let event = items::record_event(ledger.dialect(), item, ItemState::Sending, &detail)?;
+    writes.push(event);
+    ledger.execute_each(&writes)?;
     Ok(attempt)
 }
 
@@ -118,9 +126,9 @@ fn lock(
     let item = "item where id = (select item_id from attempt where id = $1)";
     if lease.is_none() {
         let batch = format!("batch where id = (select batch_id from {item})");
-        accounts::lock_row(ledger, &batch, attempt.0)?;
+        ledger.lock_row(&batch, attempt.0)?;
     }
-    accounts::lock_row(ledger, item, attempt.0)?;
+    ledger.lock_row(item, attempt.0)?;
     let columns = format!("{COLUMNS}, (select count(*) from record where attempt_id = attempt.id)");
     let row = match lease {
         Some((lease, end)) => {
@@ -213,60 +221,82 @@ pub(super) fn append(
     if records != number {
         return Err(BatchError::RecordExists { number }.into());
     }
-    accounts::add_known_tasks(ledger, attempt.account, &record.known)?;
-    ledger.insert_rows(RECORD, 3, values![id, number, &record.json])?;
+    let mut writes = accounts::add_known_tasks(attempt.account, &record.known);
+    let new = values![id, number, &record.json];
+    writes.push(SqlStatement::insert_rows(RECORD, 3, new.to_vec()));
     let stays_undecided =
         attempt.state == AttemptState::Undecided && record.attempt_state.is_unconfirmed();
     if stays_undecided {
-        return Ok(());
+        return ledger.execute_each(&writes);
     }
-    // SQLite writes an index again for each column that is set, whether its value changes or not.
-    let state = record.attempt_state.as_str();
-    let set = if attempt.task_id != record.task_id && record.task_id.is_some() {
-        let set = "update attempt set state = $1, candidates = null, task_id = $2 where id = $3";
-        ledger.execute(set, values![state, record.task_id.as_deref(), id])
-    } else if attempt.state != record.attempt_state {
-        let set = "update attempt set state = $1, candidates = null where id = $2";
-        ledger.execute(set, values![state, id])
-    } else {
-        Ok(0)
-    };
-    set.map_err(rule)?;
-    if record.item_state == ItemState::Failed {
-        let set = "update attempt set failed_request = (select request_sha256 from item where id = item_id) where id = $1";
-        ledger.execute(set, values![id])?;
-    }
+    writes.extend(set_attempt(&attempt, record));
     if let Some(file) = &record.file {
         let insert = "insert into file (item_id, path, bytes, sha256) values ($1, $2, $3, $4)
             on conflict (item_id) do update set path = excluded.path, bytes = excluded.bytes, sha256 = excluded.sha256";
         let path = file.path.to_string_lossy();
         let values = values![attempt.item.0, &*path, file.bytes, &file.sha256];
-        ledger.execute(insert, values)?;
+        writes.push(SqlStatement::new(insert, values));
     }
     let detail = EventDetail {
         attempt: Some(attempt.number),
-        task_id: record.task_id.clone().or(attempt.task_id),
+        task_id: record.task_id.clone().or_else(|| attempt.task_id.clone()),
         file: record.file.clone(),
         error: record.error.clone(),
     };
     if lease.is_none() {
-        accounts::continue_batch_of(ledger, attempt.item)?;
+        writes.push(accounts::continue_batch_of(attempt.item));
     }
     let is_new_task =
         record.attempt_state == AttemptState::Created && attempt.state != AttemptState::Created;
     // The URLs of its files may carry tokens, and are not needed any more.
     let forget = if is_new_task { ", uploads = null" } else { "" };
-    set_item(ledger, attempt.item, record.item_state, forget, &detail)
+    let set = set_item(
+        ledger.dialect(),
+        attempt.item,
+        record.item_state,
+        forget,
+        &detail,
+    )?;
+    writes.extend(set);
+    ledger.execute_each(&writes).map_err(rule)
 }
 
-/// Changes the state of an item, and what `more` sets, and records the event, unless it has the state already.
+/// The statement that changes what a record changes of its attempt.
+fn set_attempt(attempt: &Attempt, record: &NewRecord) -> Option<SqlStatement> {
+    // SQLite writes an index again for each column that is set, whether its value changes or not.
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    let has_new_task = record.task_id.is_some() && attempt.task_id != record.task_id;
+    if has_new_task || attempt.state != record.attempt_state {
+        columns.push("candidates = null, state = $1".to_owned());
+        values.push(record.attempt_state.as_str().into());
+    }
+    if has_new_task {
+        columns.push("task_id = $2".to_owned());
+        values.push(record.task_id.as_deref().into());
+    }
+    if record.item_state == ItemState::Failed {
+        let request = "failed_request = (select request_sha256 from item where id = item_id)";
+        columns.push(request.to_owned());
+    }
+    if columns.is_empty() {
+        return None;
+    }
+    values.push(attempt.id.0.into());
+    let (columns, id) = (columns.join(", "), values.len());
+    let sql = format!("update attempt set {columns} where id = ${id}");
+    Some(SqlStatement { sql, values })
+}
+
+/// The statements that change the state of an item, and what `more` sets, and record the event, unless it has the state already.
 fn set_item(
-    ledger: &mut dyn SqlSession,
+    dialect: &Dialect,
     item: ItemId,
     state: ItemState,
     more: &str,
     detail: &EventDetail,
-) -> Result<(), SqlFailure> {
+) -> Result<[SqlStatement; 2], SqlFailure> {
+    let mut event = items::record_event(dialect, item, state, detail)?;
+    event.sql.push_str(" and state <> $1");
     let set = format!(
         "update item set state = $1, not_before = null, failures = 0, error_kind = $2, error = $3{more}
         where id = $4 and state <> $1"
@@ -277,10 +307,7 @@ fn set_item(
         detail.error.as_ref().map(|error| &error.text),
         item.0,
     ];
-    match ledger.execute(&set, values)? {
-        0 => Ok(()),
-        _ => items::record_event(ledger, item, state, detail),
-    }
+    Ok([event, SqlStatement::new(set, values)])
 }
 
 pub(super) fn set_undecided(
@@ -302,7 +329,14 @@ pub(super) fn set_undecided(
         error: Some(reason.clone()),
         ..EventDetail::default()
     };
-    set_item(ledger, found.item, ItemState::Unknown, "", &detail)
+    let set = set_item(
+        ledger.dialect(),
+        found.item,
+        ItemState::Unknown,
+        "",
+        &detail,
+    )?;
+    ledger.execute_each(&set)
 }
 
 pub(super) fn reopen(
@@ -342,8 +376,10 @@ pub(super) fn reopen(
             ItemState::Planned
         }
     };
-    set_item(ledger, item, to, "", &detail)?;
-    accounts::continue_batch_of(ledger, item)?;
+    let set = set_item(ledger.dialect(), item, to, "", &detail)?;
+    ledger.execute_each(&set)?;
+    let go_on = accounts::continue_batch_of(item);
+    ledger.execute(&go_on.sql, &go_on.values)?;
     Ok(true)
 }
 

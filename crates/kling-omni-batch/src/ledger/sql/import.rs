@@ -1,6 +1,7 @@
 //! Imports items.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{BatchError, BatchResult};
 use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, SqlValue, values};
@@ -13,13 +14,16 @@ const CHUNK: usize = 100;
 pub(super) fn import(
     ledger: &mut dyn SqlSession,
     batch: &str,
-    mut items: NewItems,
+    items: &Mutex<Option<NewItems>>,
 ) -> Result<Imported, SqlFailure> {
     let batch = accounts::insert_batch(ledger, batch)?;
     accounts::lock_batch(ledger, batch)?;
     mark::check(ledger)?;
     let count = "select count(*) from item where batch_id = $1";
     let mut position: u64 = ledger.row(count, values![batch.0])?.get(0)?;
+    // They can be read only once, so a transaction that fails later is not repeated.
+    let items = items.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let mut items = items.ok_or(BatchError::Interrupted)?;
     let mut imported = Imported::default();
     loop {
         let chunk = items.by_ref().take(CHUNK);

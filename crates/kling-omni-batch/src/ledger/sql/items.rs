@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use kling_omni::download::VideoFinding;
 
-use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, values};
-use crate::ledger::sql::{accounts, from_ms, to_ms};
+use crate::ledger::sql::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlStatement, values};
+use crate::ledger::sql::{from_ms, to_ms};
 use crate::ledger::{
     BatchId, BatchItem, EventDetail, ItemChange, ItemError, ItemEvent, ItemId, ItemQuery,
     ItemUploads, ReportRow, SavedFile,
@@ -43,7 +43,7 @@ pub(super) fn read(row: &SqlRow, at: usize) -> Result<BatchItem, SqlFailure> {
 
 /// Keeps other transactions from changing an item and its attempts until the end of this one.
 pub(super) fn lock(ledger: &mut dyn SqlSession, item: ItemId) -> Result<(), SqlFailure> {
-    accounts::lock_row(ledger, "item where id = $1", item.0)
+    ledger.lock_row("item where id = $1", item.0)
 }
 
 pub(super) fn find(
@@ -155,26 +155,26 @@ pub(super) fn change(ledger: &mut dyn SqlSession, change: &ItemChange) -> Result
         error: change.error.clone(),
         ..EventDetail::default()
     };
-    record_event(ledger, change.item, change.to, &detail)?;
+    let event = record_event(ledger.dialect(), change.item, change.to, &detail)?;
+    ledger.execute(&event.sql, &event.values)?;
     Ok(true)
 }
 
-/// Appends an event to the history of an item.
+/// The statement that appends an event to the history of an item.
 pub(super) fn record_event(
-    ledger: &mut dyn SqlSession,
+    dialect: &Dialect,
     item: ItemId,
     state: ItemState,
     detail: &EventDetail,
-) -> Result<(), SqlFailure> {
+) -> Result<SqlStatement, SqlFailure> {
     let detail = serde_json::to_string(detail)?;
-    let dialect = ledger.dialect();
     let insert = format!(
         "insert into event (batch_id, item_id, at, state, detail)
          select batch_id, id, {}, $1, $2 from item{} where id = $3",
         dialect.now, dialect.lock_events
     );
-    ledger.execute(&insert, values![state.as_str(), detail, item.0])?;
-    Ok(())
+    let values = values![state.as_str(), detail, item.0];
+    Ok(SqlStatement::new(insert, values))
 }
 
 fn read_event(row: &SqlRow) -> Result<ItemEvent, SqlFailure> {

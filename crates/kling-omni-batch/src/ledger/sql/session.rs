@@ -147,6 +147,35 @@ impl SqlRow {
     }
 }
 
+/// A statement with its parameters.
+#[derive(Debug)]
+pub struct SqlStatement {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<SqlValue>,
+}
+
+impl SqlStatement {
+    pub(crate) fn new(sql: impl Into<String>, values: &[SqlValue]) -> Self {
+        Self {
+            sql: sql.into(),
+            values: values.to_vec(),
+        }
+    }
+
+    /// Inserts rows. `into` names the table and its columns, and `values` has those of one row after the other.
+    pub(crate) fn insert_rows(into: &str, columns: usize, values: Vec<SqlValue>) -> Self {
+        let rows = (1..=values.len()).step_by(columns).map(|first| {
+            let marks = (first..first + columns).map(|mark| format!("${mark}"));
+            format!("({})", marks.collect::<Vec<_>>().join(", "))
+        });
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        Self {
+            sql: format!("insert into {into} values {rows}"),
+            values,
+        }
+    }
+}
+
 /// A failure inside of a transaction. Nothing of the transaction is kept.
 #[derive(Debug)]
 pub enum SqlFailure {
@@ -265,19 +294,18 @@ pub trait SqlSession {
         Ok(0)
     }
 
-    /// Inserts rows by one statement. `into` names the table and its columns, and `values` has those of one row after the other.
-    fn insert_rows(
-        &mut self,
-        into: &str,
-        columns: usize,
-        values: &[SqlValue],
-    ) -> Result<(), SqlFailure> {
-        let rows = (1..=values.len()).step_by(columns).map(|first| {
-            let marks = (first..first + columns).map(|mark| format!("${mark}"));
-            format!("({})", marks.collect::<Vec<_>>().join(", "))
-        });
-        let rows = rows.collect::<Vec<_>>().join(", ");
-        self.execute(&format!("insert into {into} values {rows}"), values)?;
+    /// Keeps other transactions from changing a row until the end of this one. `row` is the text between `select id from` and
+    /// the lock, with the parameter `$1`. A database with one writer at a time has nothing to do.
+    fn lock_row(&mut self, _row: &str, _id: i64) -> Result<(), SqlFailure> {
+        Ok(())
+    }
+
+    /// Runs inserts and updates of different rows, in one round trip where the database can do that. None may read what
+    /// another one writes.
+    fn execute_each(&mut self, statements: &[SqlStatement]) -> Result<(), SqlFailure> {
+        for SqlStatement { sql, values } in statements {
+            self.execute(sql, values)?;
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The tables that a move copies, as data, and the one function that copies them.
 
-use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, SqlValue};
+use crate::ledger::sql::session::{SqlFailure, SqlRow, SqlSession, SqlStatement, SqlValue};
 
 /// How many values are read and inserted by one statement. SQLite permits 32,766 parameters.
 const MAX_VALUES: usize = 5_000;
@@ -136,8 +136,10 @@ impl Table {
         rows: &[SqlRow],
     ) -> Result<(), SqlFailure> {
         let into = format!("{} ({})", self.name, self.column_list());
-        let values: Vec<_> = rows.iter().flat_map(|row| self.typed(row)).collect();
-        target.insert_rows(&into, self.columns().count(), &values)
+        let values = rows.iter().flat_map(|row| self.typed(row)).collect();
+        let insert = SqlStatement::insert_rows(&into, self.columns().count(), values);
+        target.execute(&insert.sql, &insert.values)?;
+        Ok(())
     }
 
     /// Lets the next row that the database gives a key follow those that were inserted.
