@@ -179,7 +179,20 @@ pub(super) async fn known_tasks_are_durable(first: Handle, second: Handle) -> Ca
     let again = first
         .add_known_tasks(&prepared.lease, update(1, &["x"], None))
         .await;
-    expect(again.is_err(), "an entry is never replaced")
+    expect(again.is_err(), "an entry is never replaced")?;
+    // More than a statement has parameters.
+    let many = KnownUpdate {
+        from: 4,
+        entries: (0..25_000).map(|number| number.to_string()).collect(),
+        facts: None,
+    };
+    first.add_known_tasks(&prepared.lease, many).await?;
+    let known = second.known_tasks(prepared.account).await?;
+    let last = known.entries.last().map(String::as_str);
+    expect(
+        known.entries.len() == 25_004 && last == Some("24999"),
+        "any number of entries",
+    )
 }
 
 pub(super) async fn batches_belong_to_one_account(first: Handle, second: Handle) -> CaseResult {

@@ -19,6 +19,9 @@ use crate::ledger::{AccountId, ItemId, Step};
 /// How long a lease lasts. `lease_end` has the same number.
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 
+/// How many parameters a statement has at most. The protocol counts them in 16 bits.
+const MAX_PARAMETERS: usize = 32_767;
+
 /// How long a statement or a connection may take. A large import of another process holds locks for long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -237,11 +240,18 @@ impl SqlSession for PostgresSession {
     }
 
     fn execute_each(&mut self, statements: &[SqlStatement]) -> Result<(), SqlFailure> {
-        if statements.is_empty() {
-            return Ok(());
+        let mut statements = statements;
+        while !statements.is_empty() {
+            let mut parameters = 0;
+            let together = statements.iter().take_while(|statement| {
+                parameters += statement.values.len();
+                parameters <= MAX_PARAMETERS
+            });
+            let (first, rest) = statements.split_at(together.count().max(1));
+            let (sql, values) = combine(first);
+            self.execute(&sql, &values)?;
+            statements = rest;
         }
-        let (sql, values) = combine(statements);
-        self.execute(&sql, &values)?;
         Ok(())
     }
 
