@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -89,9 +90,38 @@ pub(crate) struct Stop {
 struct Steps {
     stop: Option<Stop>,
     counts: Mutex<HashMap<String, usize>>,
+    /// Whether a create was announced and its response has not arrived.
+    is_creating: AtomicBool,
 }
 
 impl Steps {
+    fn new(stop: Option<Stop>) -> Self {
+        Self {
+            stop,
+            counts: Mutex::default(),
+            is_creating: AtomicBool::new(false),
+        }
+    }
+
+    /// Reaches a step of an item. A stop is a stop of all tasks of the process, so it waits until no other item is between the last
+    /// look at the clock and the write to the socket: no process is stopped there, the guarantee assumes.
+    async fn reach_step(&self, name: &str) {
+        if ["before created", "before unconfirmed", "before rejected"].contains(&name) {
+            self.is_creating.store(false, Ordering::SeqCst);
+        }
+        let may_stop = self
+            .stop
+            .as_ref()
+            .is_some_and(|stop| stop.place.name == name);
+        while may_stop && self.is_creating.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.reach(name);
+        if name == "after sending" {
+            self.is_creating.store(true, Ordering::SeqCst);
+        }
+    }
+
     fn reach(&self, name: &str) {
         let count = {
             let mut counts = self.counts.lock().unwrap();
@@ -152,10 +182,7 @@ fn child_process() {
 
 /// Imports the items, runs the batch and writes the report: the same again continues it.
 async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
-    let steps = Arc::new(Steps {
-        stop: options.stop.clone(),
-        counts: Mutex::default(),
-    });
+    let steps = Arc::new(Steps::new(options.stop.clone()));
     let in_commit = Arc::clone(&steps);
     let on_commit = move || in_commit.reach(COMMIT);
     let batches = match options.ledger.to_str() {
@@ -205,8 +232,8 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
         let submitted = RunOptions::default().in_flight(options.in_flight);
         batches.submit(BATCH, &client, submitted).await?;
         let worker = worker_options(&options, kind).on_step(move |step| {
-            on_step.reach(&step);
-            std::future::ready(())
+            let steps = Arc::clone(&on_step);
+            async move { steps.reach_step(&step).await }
         });
         return run_worker(&batches, &client, worker).await;
     }
@@ -216,8 +243,8 @@ async fn run(options: ChildOptions) -> BatchResult<BatchStatus> {
         .results(options.folder.join(RESULTS))
         .lease_wait(Duration::ZERO)
         .on_step(move |step| {
-            on_step.reach(&step);
-            std::future::ready(())
+            let steps = Arc::clone(&on_step);
+            async move { steps.reach_step(&step).await }
         });
     let run = loop {
         match batches.run(BATCH, &client, run_options.clone()).await {
