@@ -20,11 +20,15 @@ const BROWSERS: [&str; 4] = [
     "google-chrome-stable",
 ];
 
-/// Runs `"$@"` until the end of the input, and removes its files.
+/// How often chromedriver is started. It sometimes ends at once, without a reason.
+const STARTS: u32 = 3;
+
+/// Runs `"$@"` until the end of the input, and removes its files. Only `"$@"` has the output, which ends with it.
 const WATCHER: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
 driver=$!
+exec >/dev/null
 cat <&3 >/dev/null
 kill $driver
 wait $driver
@@ -52,6 +56,12 @@ impl Driver {
             missing("Chromium or chromedriver");
             return None;
         };
+        let mut starts = (0..STARTS).filter_map(|_| Self::run(&driver, &browser));
+        Some(starts.next().expect("chromedriver does not start"))
+    }
+
+    /// Starts chromedriver. `None` if it ends at once.
+    fn run(driver: &Path, browser: &Path) -> Option<Self> {
         let folder = tempfile::Builder::new()
             .prefix("kling-omni-browser-")
             .tempdir()
@@ -72,8 +82,11 @@ impl Driver {
         let mut output = BufReader::new(watcher.stdout.take().unwrap());
         let port = loop {
             let mut line = String::new();
-            let length = output.read_line(&mut line).unwrap();
-            assert!(length > 0, "chromedriver did not start");
+            if output.read_line(&mut line).unwrap() == 0 {
+                drop(watcher.stdin.take());
+                watcher.wait().unwrap();
+                return None;
+            }
             if let Some(port) = port_of(&line) {
                 break port;
             }
@@ -81,7 +94,7 @@ impl Driver {
         // A full pipe would block it.
         thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
         Some(Self {
-            browser,
+            browser: browser.to_owned(),
             url: format!("http://127.0.0.1:{port}"),
             _watcher: watcher,
         })
@@ -102,4 +115,18 @@ fn find(programs: &[&str]) -> Option<PathBuf> {
         .iter()
         .flat_map(|program| folders.iter().map(move |folder| folder.join(program)));
     files.find(|file: &PathBuf| Path::is_file(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn driver_that_ends_at_once_is_noticed() {
+        let browser = Path::new("chromium");
+        for program in ["true", "false"] {
+            let program = find(&[program]).unwrap();
+            assert!(Driver::run(&program, browser).is_none(), "{program:?}");
+        }
+    }
 }
