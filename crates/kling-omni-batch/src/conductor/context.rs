@@ -37,8 +37,8 @@ const MAX_READINGS: u32 = 3;
 
 /// How the lists of a mode were read in a run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Listed {
-    readings: u32,
+pub(crate) struct ListReadings {
+    count: u32,
     /// The number of known tasks after the last reading.
     known: usize,
     has_lists: bool,
@@ -52,7 +52,7 @@ pub(crate) struct RunContext {
     pub(crate) dispatch: Dispatch,
     pub(crate) control: watch::Receiver<Control>,
     /// The modes whose lists were read in this run.
-    pub(crate) listed: Mutex<BTreeMap<&'static str, Listed>>,
+    pub(crate) listed: Mutex<BTreeMap<&'static str, ListReadings>>,
     /// When the lease was renewed, and for how long.
     pub(crate) renewed: Mutex<Option<(BootTime, Duration)>>,
 }
@@ -67,7 +67,7 @@ impl RunContext {
         let known = &self.known.known;
         let listed = self.listed().get(mode.as_str()).copied();
         let is_read = listed.is_some_and(|listed| {
-            listed.has_lists || listed.readings == MAX_READINGS || listed.known == known.len()
+            listed.has_lists || listed.count == MAX_READINGS || listed.known == known.len()
         });
         if is_read {
             return Ok(Ok(()));
@@ -76,8 +76,8 @@ impl RunContext {
             return Ok(Err(error));
         }
         self.known.store(&*self.step.ledger, &self.lease).await?;
-        let listed = Listed {
-            readings: listed.map_or(0, |listed| listed.readings) + 1,
+        let listed = ListReadings {
+            count: listed.map_or(0, |listed| listed.count) + 1,
             known: known.len(),
             has_lists: known.has_lists(&self.step.client, mode),
         };
@@ -85,7 +85,7 @@ impl RunContext {
         Ok(Ok(()))
     }
 
-    fn listed(&self) -> MutexGuard<'_, BTreeMap<&'static str, Listed>> {
+    fn listed(&self) -> MutexGuard<'_, BTreeMap<&'static str, ListReadings>> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

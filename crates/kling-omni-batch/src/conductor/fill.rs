@@ -6,7 +6,7 @@ use crate::conductor::{Conductor, create};
 use crate::error::BatchResult;
 use crate::ledger::{ItemQuery, PAGE};
 use crate::state::{BatchState, ItemState};
-use crate::step::fetch::InFlight;
+use crate::step::fetch::{InFlight, WaitFor};
 use crate::step::{fetch, prepare};
 
 const IN_FLIGHT: [ItemState; 3] = [ItemState::Publishing, ItemState::Ended, ItemState::Created];
@@ -99,12 +99,12 @@ impl Conductor<'_> {
 
     pub(super) fn wait_for(&mut self, in_flight: InFlight) {
         self.in_flight.insert(in_flight.item.id);
-        let step = &self.shared.step;
-        self.waiting
-            .push(match self.shared.leaves_steps_to_workers() {
-                true => Box::pin(fetch::wait_until_completed(step, in_flight)),
-                false => Box::pin(fetch::wait(step, in_flight)),
-            });
+        let wait_for = match self.shared.leaves_steps_to_workers() {
+            true => WaitFor::Completion,
+            false => WaitFor::Video,
+        };
+        let wait = fetch::wait(&self.shared.step, in_flight, wait_for);
+        self.waiting.push(Box::pin(wait));
     }
 
     /// Prepares a few items ahead of those that can be created.

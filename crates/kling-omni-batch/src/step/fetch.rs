@@ -86,40 +86,38 @@ pub(crate) enum FetchResult {
     Pause(ItemId, ItemError),
 }
 
-/// Waits until the task of an item is completed or failed.
-pub(crate) async fn wait(context: &StepContext, in_flight: InFlight) -> BatchResult<FetchResult> {
-    let (mut waiting, wait) = match begin_wait(context, in_flight).await? {
-        Ok(begun) => begun,
-        Err(ended) => return Ok(ended),
-    };
-    let waited = wait.await;
-    let journal = waiting.record_end(context, waited.as_ref().err()).await?;
-    match waited {
-        Ok(video) => Ok(FetchResult::Ready(Box::new(ReadyVideo {
-            item: waiting.item,
-            attempt: waiting.attempt,
-            journal,
-            video,
-        }))),
-        Err(error) => failed(context, waiting.item, &error, has_failed(&journal)).await,
-    }
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitFor {
+    /// The video, to save it.
+    Video,
+    /// The completion of the task: a worker reads its result. A task that a list shows completed is not read.
+    Completion,
 }
 
-/// Waits until the task of an item is completed or failed, and leaves the video to a worker. A task that a list shows completed
-/// is not read.
-pub(crate) async fn wait_until_completed(
+/// Waits until the task of an item is completed or failed.
+pub(crate) async fn wait(
     context: &StepContext,
     in_flight: InFlight,
+    wait_for: WaitFor,
 ) -> BatchResult<FetchResult> {
     let (mut waiting, wait) = match begin_wait(context, in_flight).await? {
         Ok(begun) => begun,
         Err(ended) => return Ok(ended),
     };
-    let waited = wait.until_completed().await;
-    let id = waiting.item.id;
+    let waited = match wait_for {
+        WaitFor::Video => wait.await.map(Some),
+        WaitFor::Completion => wait.until_completed().await.map(|()| None),
+    };
     let journal = waiting.record_end(context, waited.as_ref().err()).await?;
     match waited {
-        Ok(()) => Ok(FetchResult::Completed(id)),
+        Ok(Some(video)) => Ok(FetchResult::Ready(Box::new(ReadyVideo {
+            item: waiting.item,
+            attempt: waiting.attempt,
+            journal,
+            video,
+        }))),
+        Ok(None) => Ok(FetchResult::Completed(waiting.item.id)),
         Err(error) => failed(context, waiting.item, &error, has_failed(&journal)).await,
     }
 }

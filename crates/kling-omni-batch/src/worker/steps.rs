@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::run::RunEvent;
 use crate::state::BatchState;
 use crate::step::StepContext;
-use crate::step::fetch::{self, FetchResult, InFlight};
+use crate::step::fetch::{self, FetchResult, InFlight, WaitFor};
 use crate::step::prepare::{self, PrepareResult};
 use crate::worker::{Worker, WorkerEvent, WorkerShared};
 
@@ -142,7 +142,7 @@ async fn fetch_video(context: &StepContext, item: BatchItem) -> BatchResult<Opti
         task,
         journal: None,
     };
-    let mut fetched = fetch::wait(context, in_flight).await?;
+    let mut fetched = fetch::wait(context, in_flight, WaitFor::Video).await?;
     if let FetchResult::Ready(ready) = fetched {
         fetched = fetch::save(context, *ready).await?;
     }

@@ -376,10 +376,9 @@ pub(super) fn reopen(
             ItemState::Planned
         }
     };
-    let set = set_item(ledger.dialect(), item, to, "", &detail)?;
-    ledger.execute_each(&set)?;
-    let go_on = accounts::continue_batch_of(item);
-    ledger.execute(&go_on.sql, &go_on.values)?;
+    let mut writes = Vec::from(set_item(ledger.dialect(), item, to, "", &detail)?);
+    writes.push(accounts::continue_batch_of(item));
+    ledger.execute_each(&writes)?;
     Ok(true)
 }
 

@@ -156,7 +156,7 @@ pub(super) fn change(ledger: &mut dyn SqlSession, change: &ItemChange) -> Result
         ..EventDetail::default()
     };
     let event = record_event(ledger.dialect(), change.item, change.to, &detail)?;
-    ledger.execute(&event.sql, &event.values)?;
+    ledger.execute_each(&[event])?;
     Ok(true)
 }
 

@@ -84,6 +84,17 @@ async fn stop(mut run: WorkerRun) -> Vec<WorkerEvent> {
     events
 }
 
+/// Leaves a batch to a worker until it is done.
+async fn complete(bench: &BatchBench, database: &PostgresDatabase) {
+    let submit = bench
+        .batches
+        .submit(BATCH, &bench.client, RunOptions::default());
+    submit.await.unwrap();
+    let run = start(bench, database, WorkerOptions::default()).await;
+    until_done(bench).await;
+    stop(run).await;
+}
+
 fn conducted(events: &[WorkerEvent]) -> usize {
     let conducting = |event: &&WorkerEvent| matches!(event, WorkerEvent::Conducting { .. });
     events.iter().filter(conducting).count()
@@ -200,13 +211,7 @@ async fn each_end_is_that_of_a_run() {
         if is_run {
             bench.run(RunOptions::default()).await;
         } else {
-            let submit = bench
-                .batches
-                .submit(BATCH, &bench.client, RunOptions::default());
-            submit.await.unwrap();
-            let run = start(&bench, &database, WorkerOptions::default()).await;
-            until_done(&bench).await;
-            stop(run).await;
+            complete(&bench, &database).await;
         }
         let mut states = Vec::new();
         for number in 0..prompts.len() {
@@ -399,13 +404,7 @@ async fn spend_guard_is_shared() {
         assert_eq!((status.count(ItemState::Saved), bench.charges()), (2, 2));
         bench.batches.resume(BATCH).await.unwrap();
     }
-    let submit = bench
-        .batches
-        .submit(BATCH, &bench.client, RunOptions::default());
-    submit.await.unwrap();
-    let run = start(&bench, &database, WorkerOptions::default()).await;
-    until_done(&bench).await;
-    stop(run).await;
+    complete(&bench, &database).await;
     bench.check_saved(4).await;
     assert_eq!(bench.charges(), 4);
 }

@@ -113,8 +113,9 @@ impl Wait {
         Updates::new(self.begin().polling)
     }
 
-    /// Waits until the task is completed, without its video. Where a list shows that, no request is sent for this task alone,
-    /// so it is for programs that leave the video to another process.
+    /// Waits until the task is completed, without its video. Where a list shows that, and a direct read has agreed with
+    /// that list about an ended task before, no request is sent for this task alone. For programs that leave the video to another
+    /// process.
     ///
     /// ```no_run
     /// # async fn example(task: kling_omni::Task) -> kling_omni::Result<()> {
