@@ -37,6 +37,7 @@ impl KnownTasks {
             mode,
             tier: None,
             route: None,
+            only_missing: false,
         }
     }
 
@@ -58,6 +59,7 @@ pub struct Refresh {
     mode: Mode,
     tier: Option<Tier>,
     route: Option<Route>,
+    only_missing: bool,
 }
 
 impl Refresh {
@@ -71,6 +73,13 @@ impl Refresh {
     /// of the client.
     pub fn route(mut self, route: Route) -> Self {
         self.route = Some(route);
+        self
+    }
+
+    /// Reads only the lists that the service did not have at their last reading, as for an account without tasks. Default: all
+    /// lists.
+    pub fn only_missing(mut self) -> Self {
+        self.only_missing = true;
         self
     }
 
@@ -91,7 +100,10 @@ impl Refresh {
     }
 
     async fn run(self) -> Result<()> {
-        let lists = self.lists();
+        let mut lists = self.lists();
+        if self.only_missing {
+            lists.retain(|list| !self.known.has_list(list));
+        }
         read_lists(&self.context.inner, &self.known, &lists, Depth::Newest).await
     }
 }
@@ -111,6 +123,7 @@ impl fmt::Debug for Refresh {
             .field("mode", &self.mode)
             .field("tier", &self.tier)
             .field("route", &self.route)
+            .field("only_missing", &self.only_missing)
             .finish_non_exhaustive()
     }
 }

@@ -331,8 +331,15 @@ async fn lists_of_a_new_account_exist_after_its_first_task() {
     refresh(&known, &client).await;
     assert!(!has_lists(), "without a task");
     create(&client, &known).await;
-    refresh(&known, &client).await;
+    account.take_list_requests();
+    let only_missing = async || {
+        let refresh = known.refresh(&client, Mode::Reference).only_missing();
+        refresh.await.unwrap();
+        account.take_list_requests()
+    };
+    assert_eq!(only_missing().await, 2, "a page and the empty one");
     assert!(has_lists());
+    assert_eq!(only_missing().await, 0);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ impl Backoff {
 /// A create begins only while the lease lasts so long. Each tick renews it, so a create seldom has to.
 const MIN_LEASE: Duration = Duration::from_secs(5);
 
-/// How often the lists of a mode are read in a run at most, while the service lacks one of them.
+/// How often the lists of a mode are read in a run at most, while the service lacks one of them: all at first, then those.
 const MAX_READINGS: u32 = 3;
 
 /// How the lists of a mode were read in a run.
@@ -58,8 +58,9 @@ pub(crate) struct RunContext {
 }
 
 impl RunContext {
-    /// Reads the lists that may have tasks of a mode: tasks that exist already are not those of its creates. Once in a run, and
-    /// again after a create if the service had no list, as for a new account. Returns the error if a list could not be read.
+    /// Reads the lists that may have tasks of a mode, once in a run: tasks that exist already are not those of its creates. A list
+    /// that the service does not have, as for a new account, is read again after a create. Returns the error if a list could
+    /// not be read.
     pub(super) async fn read_lists(
         &self,
         mode: Mode,
@@ -72,7 +73,11 @@ impl RunContext {
         if is_read {
             return Ok(Ok(()));
         }
-        if let Err(error) = known.refresh(&self.step.client, mode).await {
+        let mut refresh = known.refresh(&self.step.client, mode);
+        if listed.is_some() {
+            refresh = refresh.only_missing();
+        }
+        if let Err(error) = refresh.await {
             return Ok(Err(error));
         }
         self.known.store(&*self.step.ledger, &self.lease).await?;

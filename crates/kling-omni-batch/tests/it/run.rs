@@ -1,5 +1,6 @@
 //! Runs of a batch against the sandbox, which counts what was paid for.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use kling_omni_batch::{
     RunOptions,
 };
 use kling_omni_sandbox::TaskScript;
-use kling_omni_test_support::setup;
+use kling_omni_test_support::setup::{self, valid_request};
 
 use crate::bench::{BATCH, BatchBench, text};
 
@@ -116,6 +117,33 @@ async fn lost_response_of_a_new_account_is_found_from_the_second_create_on() {
         assert_eq!(counts, [4 - unknown, unknown], "{fault}: {status:?}");
         assert_eq!(bench.sandbox.charges(), 4, "{fault}");
     }
+}
+
+/// An account need not have tasks of all lists. The long list is not read again because another one is missing.
+#[tokio::test]
+async fn only_missing_lists_are_read_again() {
+    let bench = BatchBench::with_new_account(|sandbox| sandbox).await;
+    let request = || valid_request().build().unwrap();
+    for _ in 0..250 {
+        bench.client.create(request()).await.unwrap();
+    }
+    let request = Request::from(request());
+    let items =
+        (0..4).map(|number| NewItem::new(number.to_string(), &request, bench.video(number)));
+    bench.import_items(items.map(Result::unwrap)).await;
+    bench.run(RunOptions::default().in_flight(1)).await;
+    let requests = bench.sandbox.requests();
+    let lists = requests.iter().filter_map(|request| request.operation_id());
+    let mut counts = BTreeMap::new();
+    for list in lists.filter(|id| id.starts_with("list")) {
+        *counts.entry(list.to_owned()).or_insert(0) += 1;
+    }
+    // Three pages and the empty one, twice.
+    let (long, missing) = (
+        ("listReferenceToVideoTasks".to_owned(), 8),
+        ("listVideoTasks".to_owned(), 3),
+    );
+    assert_eq!(counts, BTreeMap::from([long, missing]));
 }
 
 #[tokio::test]

@@ -156,6 +156,7 @@ calls! {
     /// Brings a set of known tasks up to date.
     Refresh as "crate::recovery::Refresh": refresh::Refresh => (), |ended| ended?;
     {
+        only_missing();
         route(route: Route);
         tier(tier: Tier);
     }
