@@ -21,9 +21,9 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 
 pub(super) use self::schema::migrate;
-pub(super) use self::session::{
-    Dialect, SqlFailure, SqlRow, SqlSession, SqlStatement, SqlValue, values,
-};
+#[cfg(feature = "postgres")]
+pub(super) use self::session::SqlStatement;
+pub(super) use self::session::{Dialect, SqlFailure, SqlRow, SqlSession, SqlValue, values};
 use self::times::from_ms;
 pub(super) use self::times::to_ms;
 
