@@ -7,8 +7,9 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use crate::missing;
 
@@ -22,6 +23,8 @@ const BROWSERS: [&str; 4] = [
 
 /// How often chromedriver is started. It sometimes ends at once, without a reason.
 const STARTS: u32 = 3;
+/// How long a start may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `"$@"` until the end of the input, and removes its files. Only `"$@"` has the output, which ends with it.
 const WATCHER: &str = r#"
@@ -60,7 +63,7 @@ impl Driver {
         Some(starts.next().expect("chromedriver does not start"))
     }
 
-    /// Starts chromedriver. `None` if it ends at once.
+    /// Starts chromedriver. `None` if it ends, or is not ready in time.
     fn run(driver: &Path, browser: &Path) -> Option<Self> {
         let folder = tempfile::Builder::new()
             .prefix("kling-omni-browser-")
@@ -80,19 +83,23 @@ impl Driver {
             .spawn()
             .unwrap();
         let mut output = BufReader::new(watcher.stdout.take().unwrap());
-        let port = loop {
+        let (sender, port) = mpsc::channel();
+        thread::spawn(move || {
             let mut line = String::new();
-            if output.read_line(&mut line).unwrap() == 0 {
-                drop(watcher.stdin.take());
-                watcher.wait().unwrap();
-                return None;
+            while output.read_line(&mut line).is_ok_and(|length| length > 0) {
+                if let Some(port) = port_of(&line) {
+                    // Nobody waits for it after a long time.
+                    let _ = sender.send(port);
+                }
+                // A full pipe would block it, so all is read.
+                line.clear();
             }
-            if let Some(port) = port_of(&line) {
-                break port;
-            }
+        });
+        let Ok(port) = port.recv_timeout(PATIENCE) else {
+            drop(watcher.stdin.take());
+            watcher.wait().unwrap();
+            return None;
         };
-        // A full pipe would block it.
-        thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
         Some(Self {
             browser: browser.to_owned(),
             url: format!("http://127.0.0.1:{port}"),

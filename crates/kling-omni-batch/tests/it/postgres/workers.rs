@@ -146,7 +146,7 @@ async fn one_worker_completes_a_batch() {
     }
 }
 
-/// The worker that saves a video reads its task once, and no list.
+/// The worker that saves a video reads its task once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_task_is_read_by_the_worker_that_saves_it() {
     let Some(server) = PostgresServer::shared() else {
@@ -159,38 +159,35 @@ async fn each_task_is_read_by_the_worker_that_saves_it() {
     let options = RunOptions::default().in_flight(items);
     let submit = bench.batches.submit(BATCH, &bench.client, options);
     submit.await.unwrap();
-    let (conducts, fetches) = (bench.new_client(), bench.new_client());
-    let mut runs = Vec::new();
-    for (client, options) in [
-        (&conducts, WorkerOptions::default().without_steps()),
-        (&fetches, WorkerOptions::default()),
-    ] {
-        let worker = open(&database).await.worker(client, options);
-        runs.push(worker.start().await.unwrap());
-        if runs.len() == 1 {
-            until_conducted(&mut runs[0]).await;
-        }
-    }
+    let conducts = start(&bench, &database, WorkerOptions::default().without_steps()).await;
+    let prepares = WorkerOptions::default().only([Step::Prepare]);
+    let prepares = start(&bench, &database, prepares).await;
+    until_ended(&bench, items).await;
+    let client = bench.new_client();
+    let options = WorkerOptions::default().only([Step::Fetch]).max_fetches(16);
+    let fetches = open(&database).await.worker(&client, options);
+    let fetches = fetches.start().await.unwrap();
     until_done(&bench).await;
-    for run in runs {
+    for run in [conducts, prepares, fetches] {
         stop(run).await;
     }
     bench.check_saved(items).await;
-    let counts = fetches.request_counts();
-    println!(
-        "{counts:?}, and of the conductor {:?}",
-        conducts.request_counts()
-    );
+    let counts = client.request_counts();
     let counts: Vec<_> = counts.values().map(|count| count.requests).collect();
     assert_eq!(counts, [items as u64], "reads");
 }
 
-/// Waits until a worker conducts.
-async fn until_conducted(run: &mut WorkerRun) {
-    while !matches!(
-        run.next_event().await.unwrap(),
-        WorkerEvent::Conducting { .. }
-    ) {}
+/// Waits until the tasks of so many items are completed.
+async fn until_ended(bench: &BatchBench, items: usize) {
+    let ended = async {
+        let status = async || bench.batches.status(BATCH).await.unwrap();
+        while status().await.count(ItemState::Ended) < items as u64 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), ended)
+        .await
+        .unwrap();
 }
 
 /// What a task ended with is the same for an item of a run and for one of workers.
