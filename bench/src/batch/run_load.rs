@@ -36,7 +36,7 @@ pub struct RunCost {
     pub seconds: f64,
     /// Of import, run and report.
     pub cpu: Duration,
-    /// Of the same downloads of the same videos, without a batch.
+    /// Of the same downloads of the same videos at the same pace, without a batch.
     pub download_cpu: Duration,
     /// The most memory that the process had resident.
     pub peak_kib: Option<u64>,
@@ -95,7 +95,8 @@ impl RunLoad {
         let cpu = machine::cpu_time() - before;
         let seconds = began.elapsed().as_secs_f64();
         let peak_kib = machine::peak_memory();
-        let (download_cpu, video_bytes) = self.download(&client, &batches).await?;
+        let pause = Duration::from_secs_f64(seconds / self.tasks as f64);
+        let (download_cpu, video_bytes) = self.download(&client, &batches, pause).await?;
         drop(batches);
         Ok(RunCost {
             seconds,
@@ -108,11 +109,13 @@ impl RunLoad {
         })
     }
 
-    /// Downloads some of the videos again, and returns what all of them take, and their bytes.
+    /// Downloads some of the videos again, with a pause before each: an idle processor takes longer. Returns what all of them
+    /// take, and their bytes.
     async fn download(
         &self,
         client: &kling_omni::Client,
         batches: &Batches,
+        pause: Duration,
     ) -> Result<(Duration, u64)> {
         let rows = batches
             .report(BATCH, (self.tasks - self.tasks.min(300)) as u64)
@@ -124,11 +127,10 @@ impl RunLoad {
             videos.push(task.video()?);
         }
         let before = machine::cpu_time();
-        for video in &videos {
-            video
-                .save(self.folder.join("again.mp4"))
-                .overwrite(true)
-                .await?;
+        for (number, video) in videos.iter().enumerate() {
+            tokio::time::sleep(pause).await;
+            let path = self.folder.join(format!("again-{number}.mp4"));
+            video.save(path).await?;
         }
         let cpu = machine::cpu_time() - before;
         let share = self.tasks as f64 / videos.len() as f64;

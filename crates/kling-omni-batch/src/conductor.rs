@@ -296,7 +296,9 @@ impl<'a> Conductor<'a> {
             FetchResult::Ready(ready) => self.ready.push(*ready),
             FetchResult::Done(item) => {
                 self.in_flight.remove(&item);
-                // A failed task may be created again.
+            }
+            FetchResult::Reopened(item) => {
+                self.in_flight.remove(&item);
                 self.may_have.planned = true;
             }
             FetchResult::Pause(item, reason) => {

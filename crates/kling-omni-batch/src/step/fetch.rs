@@ -82,6 +82,8 @@ pub(crate) enum FetchResult {
     Ready(Box<ReadyVideo>),
     /// It is saved, failed, or will be tried again.
     Done(ItemId),
+    /// Its task failed, and is created again.
+    Reopened(ItemId),
     /// It will be tried again, after a person acted.
     Pause(ItemId, ItemError),
 }
@@ -301,8 +303,10 @@ async fn failed(
             } else {
                 end_item(context, &item, ItemState::Failed, &reason, true).await?;
             }
-            retry(context, &item).await?;
-            Ok(FetchResult::Done(item.id))
+            Ok(match retry(context, &item).await? {
+                true => FetchResult::Reopened(item.id),
+                false => FetchResult::Done(item.id),
+            })
         }
         ErrorKind::Expired => fail(context, &item, ItemState::Expired, &reason).await,
         ErrorKind::Timeout if error.task_status().is_some() => {
@@ -340,19 +344,21 @@ async fn try_again_or_fail(
     fail(context, &item, ItemState::Failed, &reason).await
 }
 
-/// Puts an item whose task failed back, if its task may be created again.
-async fn retry(context: &StepContext, item: &BatchItem) -> BatchResult<()> {
+/// Puts an item whose task failed back, if its task may be created again. Returns whether it did.
+async fn retry(context: &StepContext, item: &BatchItem) -> BatchResult<bool> {
     let latest = context.ledger.latest_attempt(item.id).await?;
     let failed = latest.map_or(0, |latest| latest.failed_tasks);
-    if failed <= context.options.retry_failed {
-        let reopened = context
-            .ledger
-            .reopen(item.id, ItemState::Failed, Reopening::Create);
-        if reopened.await? {
-            context.report(item, ItemState::Planned, None);
-        }
+    if failed > context.options.retry_failed {
+        return Ok(false);
     }
-    Ok(())
+    let reopened = context
+        .ledger
+        .reopen(item.id, ItemState::Failed, Reopening::Create);
+    let is_reopened = reopened.await?;
+    if is_reopened {
+        context.report(item, ItemState::Planned, None);
+    }
+    Ok(is_reopened)
 }
 
 /// Puts the items back whose tasks failed in an earlier run, which may have ended before it did that.

@@ -148,6 +148,6 @@ async fn fetch_video(context: &StepContext, item: BatchItem) -> BatchResult<Opti
     }
     Ok(match fetched {
         FetchResult::Pause(_, reason) => Some(reason),
-        FetchResult::Completed(_) | FetchResult::Ready(_) | FetchResult::Done(_) => None,
+        _ => None,
     })
 }

@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, Transaction, TransactionBehavior};
 
 use crate::error::{BatchError, BatchResult};
@@ -130,6 +131,10 @@ fn set_up(connection: &Connection, path: &Path) -> BatchResult<()> {
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(|error| failure(path, error))?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // A cached statement keeps its plan. Otherwise, some are compiled again for each value of a parameter.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|error| failure(path, error))?;
     set("foreign_keys", &true)?;
     set("synchronous", &SYNCHRONOUS)?;
     set("wal_autocheckpoint", &CHECKPOINT_PAGES)?;
