@@ -168,6 +168,31 @@ impl Manifest {
         }
         Ok(report)
     }
+
+    /// Adds an error to each row whose video exists in `folder` already. For a batch that has not begun: later, its own videos
+    /// exist.
+    ///
+    /// # Errors
+    ///
+    /// The manifest cannot be opened.
+    pub fn check_outputs(
+        &self,
+        folder: &Path,
+        report: &mut ManifestReport,
+    ) -> Result<(), ManifestError> {
+        for row in self.rows()?.flatten() {
+            if folder.join(&row.output).symlink_metadata().is_ok() {
+                let name = row.output.display();
+                let message = format!("\"{name}\" exists already in the folder of the videos");
+                let finding = RowFinding {
+                    help: Some("move the file, or set another output".to_owned()),
+                    ..RowFinding::error(Some("output"), "existing-output", message)
+                };
+                report.insert(&row, vec![finding]);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The folder of a file.
@@ -259,9 +284,12 @@ pub struct ManifestReport {
 impl ManifestReport {
     /// Adds findings about a row, such as those of a [preflight](kling_omni::preflight::Preflight). The rows stay in order.
     pub fn add(&mut self, row: &Row, findings: &[Finding]) {
-        if findings.is_empty() {
-            return;
+        if !findings.is_empty() {
+            self.insert(row, findings.iter().map(RowFinding::from).collect());
         }
+    }
+
+    fn insert(&mut self, row: &Row, findings: Vec<RowFinding>) {
         let at = self
             .findings
             .partition_point(|other| other.row <= row.number);
@@ -269,7 +297,7 @@ impl ManifestReport {
             row: row.number,
             line: row.line,
             file: row.file.clone(),
-            findings: findings.iter().map(RowFinding::from).collect(),
+            findings,
         };
         self.findings.insert(at, found);
     }

@@ -1,5 +1,7 @@
 //! Rows: fields, modes, defaults, ids, outputs, totals and limits.
 
+use std::fs;
+
 use kling_omni::request::MediaSource;
 use kling_omni::spend::{Amount, SpendGuard};
 use kling_omni::validation::Severity;
@@ -358,5 +360,35 @@ fn limits_are_enforced() {
     assert!(
         error.to_string().ends_with("is larger than 10 bytes"),
         "{error}"
+    );
+}
+
+/// A file, a folder or a broken link has the name of a video.
+#[cfg(unix)]
+#[test]
+fn output_that_exists_is_an_error() {
+    let names = ["file", "folder", "link", "below/file", "new", "below/new"];
+    let row = |name| format!("{{\"prompt\": \"It rains\", \"output\": \"{name}\"}}\n");
+    let files = Files::new()
+        .with("clips.jsonl", names.map(row).concat())
+        .with("file", "");
+    fs::create_dir(files.path("folder")).unwrap();
+    fs::create_dir(files.path("below")).unwrap();
+    fs::write(files.path("below/file"), "").unwrap();
+    std::os::unix::fs::symlink("nowhere", files.path("link")).unwrap();
+    let options = ManifestOptions::new().set("duration", "5").unwrap();
+    let manifest = files.open("clips.jsonl", options);
+    let mut report = manifest.check().unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    manifest
+        .check_outputs(&files.path(""), &mut report)
+        .unwrap();
+    assert!(report.has_errors());
+    let found: Vec<_> = report.findings.iter().map(|row| row.row).collect();
+    assert_eq!(found, [1, 2, 3, 4]);
+    let finding = &report.findings[3].findings[0];
+    assert_eq!(
+        finding.to_string(),
+        "output: \"below/file\" exists already in the folder of the videos [existing-output]"
     );
 }

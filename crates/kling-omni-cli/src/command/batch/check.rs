@@ -1,5 +1,7 @@
 //! `batch check`: checks all rows of a manifest, and counts what they would pay for.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -10,7 +12,9 @@ use kling_omni::validation::Severity;
 use kling_omni_batch::manifest::{Manifest, ManifestReport, ManifestTotals, RowFindings};
 
 use super::super::file_args::FileArgs;
+use super::bucket;
 use super::explain::explain_manifest;
+use super::ledger_args::LEDGER;
 use super::manifest_args::ManifestArgs;
 use super::spend_args::{SpendArgs, SpendLimit, count};
 use crate::exit::Exit;
@@ -24,6 +28,10 @@ const MAX_CONCURRENT: usize = 8;
 pub(super) struct BatchCheckArgs {
     #[command(flatten)]
     manifest: ManifestArgs,
+
+    /// The folder of the videos. A row whose video exists there already is an error, unless the folder has a ledger
+    #[arg(long, value_name = "DIR", help_heading = "Rows", value_parser = bucket::folder_or_bucket())]
+    out: Option<PathBuf>,
 
     #[command(flatten)]
     files: FileArgs,
@@ -39,7 +47,9 @@ pub(super) struct BatchCheckArgs {
 pub(super) async fn run(args: BatchCheckArgs) -> Result<(), Failure> {
     let limit = args.spend.limit()?;
     let manifest = args.manifest.open(limit.guard.clone())?;
-    let checked = check_rows(&manifest, &args.files).await?;
+    let folder = args.out.as_deref();
+    let folder = folder.filter(|folder| !folder.join(LEDGER).exists());
+    let checked = check_rows(&manifest, &args.files, folder).await?;
     let refused = refused_rows(&checked, args.manifest.deny_warnings);
     if args.json {
         report::json_line(&checked)?;
@@ -67,12 +77,18 @@ fn refused_rows(checked: &ManifestReport, denies_warnings: bool) -> usize {
     checked.findings.iter().filter(is_refused).count()
 }
 
-/// Checks all rows, and inspects their images and videos. Sends nothing to the service.
+/// Checks all rows, and inspects their images and videos. Sends nothing to the service. Videos of a new batch must not exist in
+/// its folder.
 pub(super) async fn check_rows(
     manifest: &Manifest,
     files: &FileArgs,
+    new_folder: Option<&Path>,
 ) -> Result<ManifestReport, Failure> {
     let mut checked = manifest.check().map_err(explain_manifest)?;
+    if let Some(folder) = new_folder.filter(|folder| folder.exists()) {
+        let outputs = manifest.check_outputs(folder, &mut checked);
+        outputs.map_err(explain_manifest)?;
+    }
     let rows = manifest.rows().map_err(explain_manifest)?;
     let checks = files.checks();
     let with_media = rows.flatten().filter(|row| {

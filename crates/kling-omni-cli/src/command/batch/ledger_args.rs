@@ -12,7 +12,7 @@ use crate::input;
 use crate::next::{CommandOption, ConnectionOptions, NextCommand};
 
 /// The name of the ledger in the folder of the videos.
-const LEDGER: &str = "batch.db";
+pub(super) const LEDGER: &str = "batch.db";
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct LedgerArgs {
@@ -66,6 +66,11 @@ impl LedgerArgs {
         self.db
             .clone()
             .unwrap_or_else(|| self.folder().join(LEDGER))
+    }
+
+    /// Whether there is a file of this name, or the ledger is in Postgres.
+    pub(super) fn exists(&self) -> bool {
+        self.is_in_postgres() || self.path().exists()
     }
 
     pub(super) fn is_in_postgres(&self) -> bool {

@@ -76,10 +76,6 @@ pub(super) async fn run(
     input::refuse_sharing(settings.webhook.uses_of_stdin()).map_err(not_charged)?;
     let limit = settings.spend.limit().map_err(not_charged)?;
     let manifest = rows.open(limit.guard.clone())?;
-    refuse_errors(
-        &check_rows(&manifest, &settings.files).await?,
-        rows.deny_warnings,
-    )?;
     let folder = (!bucket::is_url(&out)).then(|| out.clone());
     if folder.is_none() && db.is_none() {
         let failure = Failure::usage("a bucket cannot have the ledger");
@@ -89,6 +85,23 @@ pub(super) async fn run(
         out: folder.clone(),
         db,
     };
+    let name = name.unwrap_or_else(|| rows.default_name());
+    let opened = match ledger.exists() {
+        true => Some(ledger.open().await.map_err(not_charged)?),
+        false => None,
+    };
+    let is_new = match &opened {
+        Some(batches) => {
+            if let Some(folder) = &folder {
+                refuse_shared_folder(batches, &name, folder).await?;
+            }
+            !has_batch(batches, &name).await?
+        }
+        None => true,
+    };
+    let new_folder = folder.as_deref().filter(|_| is_new);
+    let checked = check_rows(&manifest, &settings.files, new_folder).await?;
+    refuse_errors(&checked, rows.deny_warnings)?;
     settings.check_detach(&ledger, connect)?;
     if let Some(folder) = &folder {
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -96,12 +109,13 @@ pub(super) async fn run(
             not_charged(Failure::file(message).with_cause(error))
         })?;
     }
-    let opened = Batches::open(ledger.path()).await;
-    let batches = opened.map_err(|error| not_charged(explain(error)))?;
-    let name = name.unwrap_or_else(|| rows.default_name());
-    if let Some(folder) = &folder {
-        refuse_shared_folder(&batches, &name, folder).await?;
-    }
+    let batches = match opened {
+        Some(batches) => batches,
+        None => {
+            let created = Batches::open(ledger.path()).await;
+            created.map_err(|error| not_charged(explain(error)))?
+        }
+    };
     let batch = RunSession {
         batches,
         name,
@@ -153,6 +167,12 @@ pub(super) async fn resume(
         rows: None,
     };
     batch.run(connect, verbose).await
+}
+
+async fn has_batch(batches: &Batches, name: &str) -> Result<bool, Failure> {
+    let all = batches.ledger().batches().await;
+    let all = all.map_err(|error| not_charged(explain(error)))?;
+    Ok(all.iter().any(|batch| batch.name == name))
 }
 
 /// Fails if an item has a local file that is still to be uploaded, and files are uploaded nowhere.

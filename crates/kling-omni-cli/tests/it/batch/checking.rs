@@ -90,6 +90,34 @@ fn a_changed_row_is_refused() {
     assert_eq!(service.charges(), 1);
 }
 
+/// Otherwise, other rows would be paid for before it is noticed.
+#[test]
+fn video_that_exists_refuses_a_new_batch() {
+    let service = Service::quick();
+    write_rows(&service, [("rain", "It rains"), ("snow", "It snows")]);
+    let video = service.folder().join("clips/snow.mp4");
+    fs::create_dir(service.folder().join("clips")).unwrap();
+    fs::write(&video, "mine").unwrap();
+    let finding = "clips.jsonl:2: output: \"snow.mp4\" exists already in the folder of the videos \
+        [existing-output]\n";
+    let check = service.program("batch check clips.jsonl --out clips");
+    let check = check.run().expect(9);
+    assert!(check.stdout.starts_with(finding), "{check}");
+    let ended = run(&service, "").expect(2);
+    assert!(ended.stderr.starts_with(finding), "{ended}");
+    assert!(ended.stderr.contains("charged: no"), "{ended}");
+    assert_eq!(fs::read_to_string(&video).unwrap(), "mine");
+    let files = fs::read_dir(video.parent().unwrap()).unwrap();
+    assert_eq!(files.count(), 1, "there is no ledger");
+    fs::remove_file(&video).unwrap();
+    run(&service, "--sample 1").expect(0);
+    // The first video of the batch itself exists now.
+    let check = service.program("batch check clips.jsonl --out clips");
+    check.run().expect(0);
+    run(&service, "").expect(0);
+    assert_eq!(service.charges(), 2);
+}
+
 #[test]
 fn a_folder_of_media_files_needs_a_template() {
     let service = Service::quick();
