@@ -88,7 +88,7 @@ impl Driver {
             let mut line = String::new();
             while output.read_line(&mut line).is_ok_and(|length| length > 0) {
                 if let Some(port) = port_of(&line) {
-                    // Nobody waits for it after a long time.
+                    // After a long time, nothing waits for it.
                     let _ = sender.send(port);
                 }
                 // A full pipe would block it, so all is read.

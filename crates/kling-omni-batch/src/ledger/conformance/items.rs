@@ -232,7 +232,7 @@ pub(super) async fn batches_belong_to_one_account(first: Handle, second: Handle)
 pub(super) async fn events_are_in_order(first: Handle, second: Handle) -> CaseResult {
     let prepared = prepared(&first, 2).await?;
     let attempt = announce(&first, &prepared, 1).await?;
-    // The item has its state already, which is no event.
+    // The item has its state already, so no event is recorded.
     let unknown = record(&attempt, 2, AttemptState::Unknown, ItemState::Sending);
     first.append(Some(&prepared.lease), unknown).await?;
     let created = NewRecord {

@@ -1,8 +1,8 @@
 //! A database that goes away between and inside of transactions.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -61,8 +61,11 @@ async fn run_survives_crashes_of_the_server() {
     };
     let server = Arc::new(server);
     let crashed = Arc::clone(&server);
+    // Two steps may be reached at once.
+    let restarts = Mutex::new(());
     run_through(&server, move |step, _| {
         if step % 5 == 4 {
+            let _restarts = restarts.lock().unwrap();
             crashed.immediate_stop();
             crashed.start();
         }
