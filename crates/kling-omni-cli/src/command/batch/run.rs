@@ -85,6 +85,7 @@ pub(super) async fn run(
         out: folder.clone(),
         db,
     };
+    settings.check_detach(&ledger, connect)?;
     let name = name.unwrap_or_else(|| rows.default_name());
     let opened = match ledger.exists() {
         true => Some(ledger.open().await.map_err(not_charged)?),
@@ -102,7 +103,6 @@ pub(super) async fn run(
     let new_folder = folder.as_deref().filter(|_| is_new);
     let checked = check_rows(&manifest, &settings.files, new_folder).await?;
     refuse_errors(&checked, rows.deny_warnings)?;
-    settings.check_detach(&ledger, connect)?;
     if let Some(folder) = &folder {
         std::fs::create_dir_all(folder).map_err(|error| {
             let message = format!("cannot create the folder {}", input::name(folder));
