@@ -155,12 +155,12 @@ impl<'a> Conductor<'a> {
         if count(ItemState::is_in_flight) > 0 {
             return Ok(false);
         }
+        let has_ended = count(|state| !state.is_final()) == 0;
         Ok(match self.batch.state {
-            BatchState::Running => {
-                count(|state| !state.is_final()) == 0
-                    && self.preparing.is_empty()
-                    && self.set_state(BatchState::Done, None).await?
+            BatchState::Running | BatchState::Paused if has_ended => {
+                self.preparing.is_empty() && self.set_state(BatchState::Done, None).await?
             }
+            BatchState::Running => false,
             // A person may resume it while the run waits; what only time or a person can change outside ends the run.
             // A worker has other batches to run meanwhile.
             BatchState::Paused => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kling_omni::request::Request;
@@ -14,6 +15,7 @@ use kling_omni_batch::{
 };
 use kling_omni_sandbox::TaskScript;
 use kling_omni_test_support::setup::{self, valid_request};
+use tokio::sync::Semaphore;
 
 use crate::bench::{BATCH, BatchBench, text};
 
@@ -272,6 +274,37 @@ async fn problem_of_the_account_pauses_the_batch() {
         assert_eq!(bench.charges(), 4, "{fault}");
         bench.check_saved(4).await;
     }
+}
+
+/// There is nothing to resume.
+#[tokio::test]
+async fn paused_batch_ends_with_its_last_item() {
+    let bench = BatchBench::new(|sandbox| sandbox).await;
+    bench.import(2).await;
+    let may_end = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&may_end);
+    let options = RunOptions::default().in_flight(2).on_step(move |step| {
+        let gate = Arc::clone(&gate);
+        async move {
+            if step == "before ended" {
+                gate.acquire().await.unwrap().forget();
+            }
+        }
+    });
+    let run = bench.batches.run(BATCH, &bench.client, options);
+    let mut run = run.await.unwrap();
+    let mut created = 0;
+    while created < 2 {
+        if let RunEvent::Item { state, .. } = run.next_event().await.unwrap() {
+            created += usize::from(state == ItemState::Created);
+        }
+    }
+    bench.batches.pause(BATCH).await.unwrap();
+    while !matches!(run.next_event().await.unwrap(), RunEvent::Paused { .. }) {}
+    may_end.add_permits(2);
+    let status = tokio::time::timeout(Duration::from_secs(60), run).await;
+    assert_eq!(status.unwrap().unwrap().state, BatchState::Done);
+    bench.check_saved(2).await;
 }
 
 #[tokio::test]

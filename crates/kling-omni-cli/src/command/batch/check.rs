@@ -14,8 +14,9 @@ use kling_omni_batch::manifest::{Manifest, ManifestReport, ManifestTotals, RowFi
 use super::super::file_args::FileArgs;
 use super::bucket;
 use super::explain::explain_manifest;
-use super::ledger_args::LEDGER;
+use super::ledger_args::{self, LedgerArgs};
 use super::manifest_args::ManifestArgs;
+use super::run::find_batch;
 use super::spend_args::{SpendArgs, SpendLimit, count};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -29,9 +30,17 @@ pub(super) struct BatchCheckArgs {
     #[command(flatten)]
     manifest: ManifestArgs,
 
-    /// The folder of the videos. A row whose video exists there already is an error, unless the folder has a ledger
+    /// The folder of the videos. If the batch is new, a row whose video exists there already is an error
     #[arg(long, value_name = "DIR", help_heading = "Rows", value_parser = bucket::folder_or_bucket())]
     out: Option<PathBuf>,
+
+    /// The ledger of the batch [default: batch.db in the folder of the videos]
+    #[arg(long, value_name = "LEDGER", help_heading = "Rows", value_parser = ledger_args::ledger(), requires = "out")]
+    db: Option<PathBuf>,
+
+    /// The name of the batch [default: the name of the manifest, without extension]
+    #[arg(long, value_name = "NAME", help_heading = "Rows", requires = "out")]
+    name: Option<String>,
 
     #[command(flatten)]
     files: FileArgs,
@@ -47,9 +56,19 @@ pub(super) struct BatchCheckArgs {
 pub(super) async fn run(args: BatchCheckArgs) -> Result<(), Failure> {
     let limit = args.spend.limit()?;
     let manifest = args.manifest.open(limit.guard.clone())?;
-    let folder = args.out.as_deref();
-    let folder = folder.filter(|folder| !folder.join(LEDGER).exists());
-    let checked = check_rows(&manifest, &args.files, folder).await?;
+    let new_folder = match args.out.filter(|out| !bucket::is_url(out)) {
+        Some(out) => {
+            let ledger = LedgerArgs {
+                out: Some(out.clone()),
+                db: args.db,
+            };
+            let name = args.name.unwrap_or_else(|| args.manifest.default_name());
+            let (_, is_new) = find_batch(&ledger, &name).await?;
+            is_new.then_some(out)
+        }
+        None => None,
+    };
+    let checked = check_rows(&manifest, &args.files, new_folder.as_deref()).await?;
     let refused = refused_rows(&checked, args.manifest.deny_warnings);
     if args.json {
         report::json_line(&checked)?;

@@ -12,7 +12,7 @@ use crate::input;
 use crate::next::{CommandOption, ConnectionOptions, NextCommand};
 
 /// The name of the ledger in the folder of the videos.
-pub(super) const LEDGER: &str = "batch.db";
+const LEDGER: &str = "batch.db";
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct LedgerArgs {

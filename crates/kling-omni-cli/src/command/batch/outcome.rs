@@ -104,10 +104,15 @@ pub(super) fn result(
                 (failure, resume(""))
             }
             Some(reason) => {
-                let exit = exit_of(&reason.kind);
+                let kind = error_kind(&reason.kind);
+                let exit = kind.map_or(Exit::Unfinished, Exit::from_kind);
                 let failure = Failure::custom("paused", exit, format!("paused: {items}"))
                     .with_cause(printable(&reason.text));
-                (failure, resume("correct this, then "))
+                let what = match kind {
+                    Some(ErrorKind::SpendLimit) => "raise the limit, then ",
+                    _ => "correct this, then ",
+                };
+                (failure, resume(what))
             }
             None => {
                 let state = match status.state {
@@ -164,10 +169,9 @@ fn retry_help(status: &BatchStatus, ledger: &LedgerArgs, can_continue: bool) -> 
     }
 }
 
-/// Returns the exit code for the reason of a pause.
-fn exit_of(kind: &str) -> Exit {
-    let known = serde_json::from_value::<ErrorKind>(kind.into());
-    known.map_or(Exit::Unfinished, Exit::from_kind)
+/// Returns the kind of the error that is the reason of a pause, if it is one of the client.
+fn error_kind(name: &str) -> Option<ErrorKind> {
+    serde_json::from_value(name.into()).ok()
 }
 
 /// Reports a charge of the sandbox as none.

@@ -87,19 +87,7 @@ pub(super) async fn run(
     };
     settings.check_detach(&ledger, connect)?;
     let name = name.unwrap_or_else(|| rows.default_name());
-    let opened = match ledger.exists() {
-        true => Some(ledger.open().await.map_err(not_charged)?),
-        false => None,
-    };
-    let is_new = match &opened {
-        Some(batches) => {
-            if let Some(folder) = &folder {
-                refuse_shared_folder(batches, &name, folder).await?;
-            }
-            !has_batch(batches, &name).await?
-        }
-        None => true,
-    };
+    let (opened, is_new) = find_batch(&ledger, &name).await?;
     let new_folder = folder.as_deref().filter(|_| is_new);
     let checked = check_rows(&manifest, &settings.files, new_folder).await?;
     refuse_errors(&checked, rows.deny_warnings)?;
@@ -169,10 +157,22 @@ pub(super) async fn resume(
     batch.run(connect, verbose).await
 }
 
-async fn has_batch(batches: &Batches, name: &str) -> Result<bool, Failure> {
+/// Opens the ledger, if it exists, and returns whether it lacks a batch of this name.
+pub(super) async fn find_batch(
+    ledger: &LedgerArgs,
+    name: &str,
+) -> Result<(Option<Batches>, bool), Failure> {
+    if !ledger.exists() {
+        return Ok((None, true));
+    }
+    let batches = ledger.open().await.map_err(not_charged)?;
+    if let Some(folder) = &ledger.out {
+        refuse_shared_folder(&batches, name, folder).await?;
+    }
     let all = batches.ledger().batches().await;
     let all = all.map_err(|error| not_charged(explain(error)))?;
-    Ok(all.iter().any(|batch| batch.name == name))
+    let is_new = all.iter().all(|batch| batch.name != name);
+    Ok((Some(batches), is_new))
 }
 
 /// Fails if an item has a local file that is still to be uploaded, and files are uploaded nowhere.

@@ -112,8 +112,14 @@ fn video_that_exists_refuses_a_new_batch() {
     fs::remove_file(&video).unwrap();
     run(&service, "--sample 1").expect(0);
     // The first video of the batch itself exists now.
-    let check = service.program("batch check clips.jsonl --out clips");
-    check.run().expect(0);
+    let check = |options: &str| {
+        let line = format!("batch check clips.jsonl --out clips {options}");
+        service.program(&line).run()
+    };
+    check("").expect(0);
+    check("--db other.db").expect(9);
+    let ended = check("--name other").expect(2);
+    assert!(ended.stderr.contains("has the batch \"clips\""), "{ended}");
     run(&service, "").expect(0);
     assert_eq!(service.charges(), 2);
 }

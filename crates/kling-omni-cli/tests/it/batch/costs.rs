@@ -34,6 +34,7 @@ fn a_limit_counts_earlier_runs() {
                 .find(|line| line.starts_with("to resume: "));
             let words = limit.replace("--budget", "--max-tasks");
             assert!(resume.unwrap().contains(&words), "{ended}");
+            assert!(ended.stderr.contains("help: raise the limit, "), "{ended}");
         }
         run(&service, more).expect(0);
         assert_eq!(service.charges(), 4);
