@@ -61,7 +61,7 @@ impl Batch {
         let mut report = Report::new(
             "batch",
             "Durable batches",
-            "A run of `kling-omni-batch` on one machine, with its ledger in SQLite and `synchronous = full`. The run of many tasks is measured as in the table above: the client in a process and a thread of its own, the sandbox in another process, and clocks that run ten times as fast as time. Most of the processor time is the system's, for writes and syncs: about 50 pages of the ledger's log per task, and the file of the video.",
+            "A run of `kling-omni-batch` on one machine, with its ledger in SQLite and `synchronous = full`. The run of many tasks is measured as in the table above: the client in a process and a thread of its own, the sandbox in another process, and clocks that run ten times as fast as time. The download of the videos and the writing of their files are subtracted from the processor time: the same videos are downloaded again at the same pace, without a batch.",
         );
         report.command(&format!(
             "cargo xtask bench batch --items {} --tasks {} --seed {} --runs {}",

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::explain::explain;
 use super::ledger_args::LedgerArgs;
 use super::list_reach::{ListReach, known_tasks, read_list};
+use super::spend_args::count;
 use crate::command::doctor::check::{Check, Checks};
 use crate::command::doctor::machine::{check_disk, free_bytes};
 use crate::command::doctor::service::{check_clock, clock_ahead};
@@ -124,16 +125,20 @@ fn check_list(reach: &ListReach) -> Check {
         0 => Check::ok(
             "list",
             format!(
-                "{}: {} tasks, with {} of the {} of this ledger",
-                reach.mode, reach.listed, reach.known_listed, reach.known
+                "{}: {}, with {} of the {} of this ledger",
+                reach.mode,
+                count(reach.listed as u64, "task"),
+                reach.known_listed,
+                reach.known
             ),
         ),
         _ => Check::broken(
             "list",
             Exit::Unexpected,
             format!(
-                "the list of mode {} lacks {missing} tasks of the ledger: a create whose response is lost may not be found",
-                reach.mode
+                "the list of mode {} lacks {} of the ledger: a create whose response is lost may not be found",
+                reach.mode,
+                count(missing as u64, "task")
             ),
         ),
     }
