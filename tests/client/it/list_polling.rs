@@ -381,3 +381,26 @@ async fn custom_schedule_is_used() {
     let reads: Vec<_> = reads.map(|(at, _)| at.as_secs()).collect();
     assert_eq!(reads, [50, 57, 64, 71, 78]);
 }
+
+/// A list has no reason, so each task is read, also if the service asks to be polled later.
+#[tokio::test(start_paused = true)]
+async fn reason_of_a_failure_that_a_list_shows_is_read() {
+    let sandbox = Sandbox::builder().api_key(KEY);
+    let sandbox = sandbox.task_time(Duration::from_millis(500)).start();
+    let sandbox = sandbox.await.unwrap();
+    let client = client_of(sandbox.base_url()).build().unwrap();
+    let wait = async |number: u32| {
+        // The responses to creates ask for a second.
+        tokio::time::sleep(Duration::from_millis(20) * number).await;
+        let prompt = format!("@Video1 [sandbox:fail=reason {number}]");
+        let request = valid_request().prompt(prompt).build().unwrap();
+        let task = client.create(request).await.unwrap();
+        let error = task.wait().await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with(&format!("reason {number}")), "{text}");
+    };
+    join_all((0..30).map(wait)).await;
+    let counts = client.request_counts();
+    let has_list = counts.keys().any(|name| name.starts_with("list"));
+    assert!(has_list, "{counts:?}");
+}

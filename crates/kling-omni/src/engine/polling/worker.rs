@@ -220,6 +220,11 @@ impl PollWorker {
             if needs_read && !request.is_paused(now) {
                 request.observation = Some(ListObservation { list, ended });
                 self.backlog.add(number, request);
+            } else if needs_read && ended {
+                // A list has neither a result nor the reason of a failure. The task is read when the service permits it.
+                request.needs_direct_read = true;
+                request.reschedule(request.not_before.unwrap_or(now));
+                back.push((number, request));
             } else if let Some(request) = apply_list_entry(request, &status, now) {
                 back.push((number, request));
             }
