@@ -227,6 +227,7 @@ pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResul
         Err(reason) => return pause(context, item, reason).await,
     };
     let overwrite = !is_url(&item.path) && is_in_place(&video, &item.path).await;
+    let expires_at = video.expires_at();
     let mut save = video.save(destination).overwrite(overwrite);
     // A request that this version cannot read any more is not compared with its video.
     if let Ok(request) = item.request.to_request(&BTreeMap::new()) {
@@ -235,6 +236,14 @@ pub(crate) async fn save(context: &StepContext, ready: ReadyVideo) -> BatchResul
     match journal.save(save).await {
         Ok(_) => saved(context, item, &journal),
         Err(_) if is_saved_by_another(context, &item, &attempt).await? => {
+            Ok(FetchResult::Done(item.id))
+        }
+        // A host that rejects a URL before it expires may accept it later, and the video is paid for.
+        Err(error)
+            if error.kind() == ErrorKind::Expired
+                && expires_at > Some(context.client.clock().system_time()) =>
+        {
+            try_again(context, &item, &item_error(&error)).await?;
             Ok(FetchResult::Done(item.id))
         }
         Err(error) => failed(context, item, &error, false).await,

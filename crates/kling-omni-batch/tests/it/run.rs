@@ -307,6 +307,24 @@ async fn paused_batch_ends_with_its_last_item() {
     bench.check_saved(2).await;
 }
 
+/// The host may accept the URL later, at the latest when it expires.
+#[tokio::test]
+async fn video_that_is_rejected_before_it_expires_is_tried_again() {
+    for (fault, state) in [
+        ("result:404@1", ItemState::Saved),
+        ("result:403@1-3", ItemState::Saved),
+        ("result:404@1-100", ItemState::Expired),
+    ] {
+        let lifetime = Duration::from_secs(120);
+        let bench = BatchBench::new(|sandbox| sandbox.result_lifetime(lifetime)).await;
+        bench.sandbox.inject(fault.parse().unwrap());
+        bench.import(1).await;
+        let status = bench.run(RunOptions::default()).await;
+        assert_eq!(status.count(state), 1, "{fault}: {status:?}");
+        assert_eq!(bench.charges(), 1, "{fault}");
+    }
+}
+
 #[tokio::test]
 async fn budget_holds_over_all_runs() {
     let bench = BatchBench::new(|sandbox| sandbox).await;
