@@ -16,6 +16,65 @@ use super::source::{RawRow, RawRows, open_text};
 /// The buffer of the CSV reader, in bytes.
 const BUFFER: usize = 64 * 1024;
 
+/// Where the bytes of a file are, as far as quotes matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quoting {
+    /// At the beginning of a cell.
+    Cell,
+    Unquoted,
+    /// After a quote at this position.
+    Quoted(u64),
+    /// After a quote in a quoted cell, which closes it or is the first of two.
+    Closed(u64),
+}
+
+/// Finds quotes that are not closed, and text after closing quotes. The reader of the crate `csv` accepts both, and reads other
+/// cells than the person who wrote them expects.
+#[derive(Debug)]
+struct Quotes {
+    quoting: Quoting,
+    /// The positions and descriptions of what is wrong, which were not reported yet.
+    problems: VecDeque<(u64, &'static str)>,
+}
+
+impl Quotes {
+    fn read(&mut self, at: u64, byte: u8) {
+        self.quoting = match (self.quoting, byte) {
+            (Quoting::Cell, b'"') => Quoting::Quoted(at),
+            (Quoting::Quoted(open), b'"') => Quoting::Closed(open),
+            (Quoting::Quoted(open), _) | (Quoting::Closed(open), b'"') => Quoting::Quoted(open),
+            (_, b',' | b'\n' | b'\r') => Quoting::Cell,
+            (Quoting::Closed(_), _) => {
+                let problem =
+                    "has text after a closing quote; write a quote in a quoted cell twice";
+                self.problems.push_back((at, problem));
+                Quoting::Unquoted
+            }
+            (Quoting::Cell | Quoting::Unquoted, _) => Quoting::Unquoted,
+        };
+    }
+
+    fn end(&mut self) {
+        if let Quoting::Quoted(open) = self.quoting {
+            self.problems
+                .push_back((open, "has a quote that is not closed"));
+            self.quoting = Quoting::Cell;
+        }
+    }
+
+    /// Returns the first problem before `position`, and forgets all of them.
+    fn take_before(&mut self, position: u64) -> Option<&'static str> {
+        let mut first = None;
+        while let Some(&(at, problem)) = self.problems.front()
+            && at < position
+        {
+            self.problems.pop_front();
+            first.get_or_insert(problem);
+        }
+        first
+    }
+}
+
 /// Counts lines, and fails when more bytes are read than the current row may have, so an unclosed quote does not fill the
 /// memory.
 ///
@@ -28,6 +87,7 @@ struct RowLimit<R> {
     /// The positions of `\r` and `\n` that were not counted yet, and whether they end a line.
     breaks: VecDeque<(u64, bool)>,
     line: u64,
+    quotes: Quotes,
 }
 
 impl<R> RowLimit<R> {
@@ -51,6 +111,10 @@ impl<R: Read> Read for RowLimit<R> {
         }
         let read = self.reader.read(buffer)?;
         let bytes = (self.read..).zip(&buffer[..read]);
+        (bytes.clone()).for_each(|(at, byte)| self.quotes.read(at, *byte));
+        if read == 0 {
+            self.quotes.end();
+        }
         let breaks = bytes.filter(|(_, byte)| matches!(byte, b'\r' | b'\n'));
         self.breaks
             .extend(breaks.map(|(at, byte)| (at, *byte == b'\n')));
@@ -71,6 +135,10 @@ pub(super) fn open(path: &Path, options: &ManifestOptions) -> Result<RawRows, Ma
             end: 0,
             breaks: VecDeque::new(),
             line: 1,
+            quotes: Quotes {
+                quoting: Quoting::Cell,
+                problems: VecDeque::new(),
+            },
         });
     let path = path.to_owned();
     let mut columns: Option<Vec<Option<String>>> = None;
@@ -89,6 +157,12 @@ pub(super) fn open(path: &Path, options: &ManifestOptions) -> Result<RawRows, Ma
                     let (rule, message) = describe(error, max);
                     return Some(RawRow::broken(line, &path, rule, message).last());
                 }
+            }
+            let end = reader.position().byte();
+            if let Some(problem) = reader.get_mut().quotes.take_before(end) {
+                let mut row = RawRow::broken(line, &path, "invalid-quote", problem);
+                row.is_row = columns.is_some();
+                return Some(if row.is_row { row } else { row.last() });
             }
             let Some(columns) = &columns else {
                 if let Some(separator) = other_separator(&record) {

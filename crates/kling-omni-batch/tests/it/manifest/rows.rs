@@ -392,3 +392,33 @@ fn output_that_exists_is_an_error() {
         "output: \"below/file\" exists already in the folder of the videos [existing-output]"
     );
 }
+
+/// The reader of the crate `csv` accepts all of them.
+#[test]
+fn quotes_of_csv_cells_are_paired() {
+    let unclosed = "has a quote that is not closed [invalid-quote]";
+    let text_after =
+        "has text after a closing quote; write a quote in a quoted cell twice [invalid-quote]";
+    for (rows, expected) in [
+        ("a,\"It rains\nb,It snows\n", &[(2, unclosed)][..]),
+        ("a,It rains\nb,\"It\" snows\nc,Fog\n", &[(3, text_after)]),
+        (
+            "a,\"x \"y\" z\"\nb,\"\"x\nc,\"\"\"\n",
+            &[(2, text_after), (3, text_after), (4, unclosed)],
+        ),
+        (
+            "a,\"x \"\"y\"\" z\"\r\nb,a 5\" screen\r\nc,\"two\r\nlines\"\r\nd,\"\"\"x\"\"\"",
+            &[],
+        ),
+    ] {
+        let text = format!("id,prompt\n{rows}");
+        let files = Files::new().with("clips.csv", text);
+        let options = ManifestOptions::new().set("duration", "5").unwrap();
+        let (_, findings) = files.read("clips.csv", options);
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(line, text)| format!("clips.csv:{line}: {text}"))
+            .collect();
+        assert_eq!(findings, expected, "{rows}");
+    }
+}
