@@ -14,6 +14,9 @@ use crate::next::{CommandOption, ConnectionOptions, NextCommand};
 /// The name of the ledger in the folder of the videos.
 const LEDGER: &str = "batch.db";
 
+/// The name of the results in the folder of the videos.
+pub(super) const RESULTS: &str = "results.jsonl";
+
 #[derive(Args, Clone, Debug)]
 pub(super) struct LedgerArgs {
     /// The folder of the videos [default: the folder of --db, or the current folder]

@@ -11,7 +11,7 @@ use super::super::file_args::FileArgs;
 use super::bucket;
 use super::check::{check_rows, refuse_errors};
 use super::explain::{explain, not_charged};
-use super::ledger_args::{self, LedgerArgs};
+use super::ledger_args::{self, LedgerArgs, RESULTS};
 use super::manifest_args::ManifestArgs;
 use super::new_rows::NewRows;
 use super::run_settings::RunSettings;
@@ -157,22 +157,35 @@ pub(super) async fn resume(
     batch.run(connect, verbose).await
 }
 
-/// Opens the ledger, if it exists, and returns whether it lacks a batch of this name.
+/// Opens the ledger, if it exists, and returns whether it lacks a batch of this name. Fails if the folder has the results of a batch
+/// that the ledger lacks: its tasks would be paid for again.
 pub(super) async fn find_batch(
     ledger: &LedgerArgs,
     name: &str,
 ) -> Result<(Option<Batches>, bool), Failure> {
-    if !ledger.exists() {
-        return Ok((None, true));
+    let batches = match ledger.exists() {
+        true => Some(ledger.open().await.map_err(not_charged)?),
+        false => None,
+    };
+    let mut is_new = true;
+    if let Some(batches) = &batches {
+        if let Some(folder) = &ledger.out {
+            refuse_shared_folder(batches, name, folder).await?;
+        }
+        let all = batches.ledger().batches().await;
+        let all = all.map_err(|error| not_charged(explain(error)))?;
+        is_new = all.iter().all(|batch| batch.name != name);
     }
-    let batches = ledger.open().await.map_err(not_charged)?;
-    if let Some(folder) = &ledger.out {
-        refuse_shared_folder(&batches, name, folder).await?;
+    if let Some(folder) = ledger.out.as_deref().filter(|_| is_new)
+        && folder.join(RESULTS).exists()
+    {
+        let (folder, ledger) = (input::name(folder), input::name(&ledger.shown()));
+        let message =
+            format!("the folder {folder} has the {RESULTS} of a batch that {ledger} lacks");
+        let help = "restore its ledger or name it with --db, or use another --out; a new batch pays for all rows again";
+        return Err(not_charged(Failure::usage(message).with_help(help)));
     }
-    let all = batches.ledger().batches().await;
-    let all = all.map_err(|error| not_charged(explain(error)))?;
-    let is_new = all.iter().all(|batch| batch.name != name);
-    Ok((Some(batches), is_new))
+    Ok((batches, is_new))
 }
 
 /// Fails if an item has a local file that is still to be uploaded, and files are uploaded nowhere.

@@ -11,7 +11,7 @@ use kling_omni_batch::{BatchError, BatchRun, BatchState, BatchStatus, Batches, R
 use super::check::describe_totals;
 use super::confirm::confirm;
 use super::explain::{charged, explain, not_charged};
-use super::ledger_args::LedgerArgs;
+use super::ledger_args::{LedgerArgs, RESULTS};
 use super::new_rows::NewRows;
 use super::outcome::{self, EarlyEnd, without_sandbox_charges};
 use super::run_events::BatchEvent;
@@ -258,7 +258,7 @@ impl RunSession {
         if let Some(webhooks) = webhooks {
             options = webhooks.set_on(options);
         }
-        if let Some(results) = self.beside_videos("results.jsonl") {
+        if let Some(results) = self.beside_videos(RESULTS) {
             options = options.results(results);
         } else if let Some(spool) = spool_in_state_folder() {
             options = options.spool(spool);
@@ -366,7 +366,7 @@ impl RunSession {
     ) -> Result<(), Failure> {
         let mut view = view.unwrap_or_else(|| self.view(&status, true));
         view.end(&status);
-        let files = ["results.jsonl", "report.csv"].map(|name| self.beside_videos(name));
+        let files = [RESULTS, "report.csv"].map(|name| self.beside_videos(name));
         if let [Some(results), Some(report)] = files {
             let written = async {
                 self.batches.write_results(&self.name, &results).await?;

@@ -117,11 +117,33 @@ fn video_that_exists_refuses_a_new_batch() {
         service.program(&line).run()
     };
     check("").expect(0);
-    check("--db other.db").expect(9);
     let ended = check("--name other").expect(2);
     assert!(ended.stderr.contains("has the batch \"clips\""), "{ended}");
     run(&service, "").expect(0);
     assert_eq!(service.charges(), 2);
+}
+
+/// A ledger that is lost does not pay for everything again.
+#[test]
+fn results_without_their_ledger_refuse_a_new_batch() {
+    let service = Service::quick();
+    write_rows(&service, [("rain", "It rains [sandbox:fail]")]);
+    run(&service, "").expect(4);
+    let ledger = service.folder().join("clips/batch.db");
+    fs::rename(&ledger, service.folder().join("elsewhere.db")).unwrap();
+    for line in [
+        "batch run clips.jsonl --out clips --yes",
+        "batch run clips.jsonl --out clips --yes --db other.db",
+        "batch check clips.jsonl --out clips",
+    ] {
+        let ended = service.program(line).run().expect(2);
+        let text = "has the results.jsonl of a batch that";
+        assert!(ended.stderr.contains(text), "{ended}");
+        assert!(ended.stderr.contains("charged: no"), "{ended}");
+    }
+    run(&service, "--db elsewhere.db").expect(4);
+    assert_eq!(service.charges(), 1);
+    assert!(!ledger.exists() && !service.folder().join("other.db").exists());
 }
 
 #[test]
