@@ -45,7 +45,9 @@ pub(super) async fn create(shared: &RunContext, item: BatchItem) -> BatchResult<
     if failed >= shared.step.options.max_failures_of_request.max(1) {
         let error = ItemError {
             kind: "repeated_failure".to_owned(),
-            text: format!("tasks of this request failed {failed} times"),
+            text: format!(
+                "tasks of this request failed {failed} times, and it is not sent again; add a changed request with another id"
+            ),
         };
         end(shared, &item, ItemState::Skipped, error).await?;
         return Ok(CreateResult::Done);

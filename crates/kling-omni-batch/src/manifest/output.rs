@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 /// Files that a batch keeps in the output folder itself.
-const RESERVED: [&str; 6] = [
+const RESERVED: [&str; 7] = [
     "batch.db",
     "batch.db-wal",
     "batch.db-shm",
     "batch.db.lock",
     "results.jsonl",
     "report.csv",
+    "report.html",
 ];
 
 /// The maximum length of a name on common file systems, in bytes.

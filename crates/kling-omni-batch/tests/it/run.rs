@@ -213,7 +213,7 @@ async fn request_that_keeps_failing_is_skipped() {
     let skipped = bench.batches.show(BATCH, "1-5").await.unwrap();
     assert_eq!(
         skipped.error.unwrap().text,
-        "tasks of this request failed 2 times"
+        "tasks of this request failed 2 times, and it is not sent again; add a changed request with another id"
     );
 }
 

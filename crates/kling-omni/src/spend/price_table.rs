@@ -87,8 +87,12 @@ impl PriceTable {
         &self.fields.valid_until
     }
 
-    /// Fails after the last day of the table.
-    pub(super) fn check_date(&self, now: SystemTime) -> Result<()> {
+    /// Fails after the last day of the table, as every create with it does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SpendLimit`].
+    pub fn check_date(&self, now: SystemTime) -> Result<()> {
         match now < self.ends_at {
             true => Ok(()),
             false => Err(Error::uncharged(

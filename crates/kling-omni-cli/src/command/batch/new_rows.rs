@@ -1,6 +1,6 @@
 //! The rows of a manifest that the ledger does not have yet.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use futures_util::TryStreamExt as _;
@@ -8,7 +8,9 @@ use kling_omni_batch::Batches;
 use kling_omni_batch::manifest::{Manifest, ManifestTotals};
 
 use super::explain::{explain, explain_manifest, not_charged};
+use super::spend_args::count;
 use crate::failure::Failure;
+use crate::report;
 
 /// The rows of a checked manifest.
 pub(super) struct NewRows {
@@ -20,25 +22,35 @@ pub(super) struct NewRows {
 }
 
 impl NewRows {
-    /// Adds what the rows pay for that a batch does not have, and returns their number. Without a name, all are new.
+    /// Adds what the rows pay for that a batch does not have, and returns their number. Without a name, all are new. Warns about
+    /// items that are still to be made and have no row.
     pub(super) async fn add_to(
         &self,
         planned: &mut ManifestTotals,
         batches: &Batches,
         name: Option<&str>,
     ) -> Result<u64, Failure> {
-        let known = match name {
-            Some(name) => keys(batches, name).await?,
-            None => HashSet::new(),
+        let mut known = match name {
+            Some(name) => unfinished_by_key(batches, name).await?,
+            None => HashMap::new(),
         };
         let rows = self.manifest.rows().map_err(explain_manifest)?;
+        let sample = self.sample.unwrap_or(usize::MAX);
         let mut new = 0;
         // A row with errors was refused before, or is refused by the import.
-        for row in rows.take(self.sample.unwrap_or(usize::MAX)).flatten() {
-            if !known.contains(&row.id) {
+        for (index, row) in rows.flatten().enumerate() {
+            if known.remove(&row.id).is_none() && index < sample {
                 planned.add(row.request.mode(), row.request.tier(), row.cost);
                 new += 1;
             }
+        }
+        let left = known.values().filter(|is_unfinished| **is_unfinished);
+        match left.count() as u64 {
+            0 => {}
+            left => report::warn(format_args!(
+                "the batch has {} without a row in the manifest, and makes them, too",
+                count(left, "item")
+            )),
         }
         Ok(new)
     }
@@ -54,8 +66,12 @@ impl NewRows {
     }
 }
 
-/// Returns the keys of all items of a batch.
-async fn keys(batches: &Batches, name: &str) -> Result<HashSet<String>, Failure> {
-    let keys = batches.report_rows(name).map_ok(|row| row.key);
-    keys.try_collect().await.map_err(explain)
+/// Returns the keys of all items of a batch, and whether they are still to be made.
+async fn unfinished_by_key(
+    batches: &Batches,
+    name: &str,
+) -> Result<HashMap<String, bool>, Failure> {
+    let rows = batches.report_rows(name);
+    let rows = rows.map_ok(|row| (row.key, !row.state.is_final()));
+    rows.try_collect().await.map_err(explain)
 }

@@ -39,7 +39,7 @@ pub(super) struct BatchRunArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Run only the first N rows; the same command without it runs the others, too
+    /// Add only the first N rows to the batch; the same command without it adds the others
     #[arg(long, value_name = "N", help_heading = "Rows")]
     sample: Option<usize>,
 

@@ -1,6 +1,7 @@
 //! The options that limit what a batch may cost.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::Args;
 use kling_omni::spend::{Amount, PriceTable, SpendGuard, Spent};
@@ -45,6 +46,8 @@ impl SpendArgs {
         if let Some(path) = &self.price_table {
             let text = input::read(path, input::MAX_TEXT_SIZE)?.text()?;
             let prices: PriceTable = text.parse().map_err(Failure::from)?;
+            // Otherwise, a run would ask, and the first create would be refused.
+            prices.check_date(SystemTime::now())?;
             currency = Some(prices.currency().to_owned());
             // Without a limit the prices only tell what a batch costs.
             let max = self.max_spend.unwrap_or(Amount::from_micros(u64::MAX));

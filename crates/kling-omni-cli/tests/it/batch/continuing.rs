@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use super::{counts, one_second, program, run, videos, write_many};
+use crate::support::Service;
 
 /// Killed at each of these steps, no task is paid twice and no video is lost. The kill matrix of the crate
 /// `kling-omni-batch` has all steps.
@@ -28,4 +29,21 @@ fn killed_and_resumed() {
         assert_eq!(videos(&service).len(), 3, "{step}: {ended}");
         assert_eq!(service.charges(), 1 + 3, "{step}: {ended}");
     }
+}
+
+#[test]
+fn items_without_a_row_are_announced() {
+    let service = Service::quick();
+    write_many(&service, 4);
+    run(&service, "--max-tasks 1").expect(3);
+    write_many(&service, 1);
+    let warning =
+        "warning: the batch has 3 items without a row in the manifest, and makes them, too";
+    let ended = run(&service, "--max-tasks 2").expect(3);
+    assert!(ended.stderr.contains(warning), "{ended}");
+    write_many(&service, 4);
+    // The rows after the sample are in the manifest.
+    let ended = run(&service, "--sample 1").expect(0);
+    assert!(!ended.stderr.contains("warning: the batch"), "{ended}");
+    assert_eq!(service.charges(), 4);
 }

@@ -75,3 +75,22 @@ fn creates_keep_the_rate() {
     let between = last.created_at().duration_since(first.created_at());
     assert!(between.unwrap() >= std::time::Duration::from_millis(900));
 }
+
+#[test]
+fn prices_of_the_past_are_refused_before_the_question() {
+    let service = Service::quick();
+    write_many(&service, 1);
+    let prices = r#"{"currency": "EUR", "valid_until": "2020-01-01",
+        "prices": [{"mode": "text", "tier": "pro", "per_second": "0.5"}]}"#;
+    fs::write(service.folder().join("prices.json"), prices).unwrap();
+    for line in [
+        "batch check clips.jsonl --price-table prices.json",
+        "batch run clips.jsonl --out clips --price-table prices.json",
+    ] {
+        let ended = service.program(line).run().expect(3);
+        let text = "the price table was valid until 2020-01-01";
+        assert!(ended.stderr.contains(text), "{ended}");
+        assert!(!ended.stderr.contains("to pay for"), "{ended}");
+    }
+    assert_eq!(service.files(), ["clips.jsonl", "prices.json"]);
+}
