@@ -61,14 +61,22 @@ pub(super) fn describe_items(status: &BatchStatus) -> String {
     text
 }
 
+/// Describes what was paid for. Creates whose outcome is unknown count.
+pub(super) fn describe_paid(status: &BatchStatus, amount: &str) -> String {
+    match status.count(ItemState::Unknown) {
+        0 => format!("paid for {amount}"),
+        _ => format!("paid for at most {amount}"),
+    }
+}
+
 /// Describes a batch in a line.
 pub(super) fn describe(status: &BatchStatus) -> String {
     let mut text = format!(
-        "{}: {}, {}; paid for {}",
+        "{}: {}, {}; {}",
         printable(&status.name),
         status.state,
         describe_items(status),
-        count(status.tasks(), "task")
+        describe_paid(status, &count(status.tasks(), "task"))
     );
     if let Some(reason) = &status.reason {
         text.push_str(&format!("; {}", printable(reason)));

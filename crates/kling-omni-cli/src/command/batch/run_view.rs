@@ -146,9 +146,9 @@ impl<'a> RunView<'a> {
                 let left = outcome::left(&status);
                 let ended = (status.items - left).saturating_sub(self.ended_before);
                 self.summary = format!(
-                    "{}; paid for {}{}",
+                    "{}; {}{}",
                     outcome::describe_items(&status),
-                    self.limit.describe(self.limit.guard.spent()),
+                    self.describe_paid(&status),
                     estimate(ended, left, self.started.elapsed())
                 );
             }
@@ -167,11 +167,16 @@ impl<'a> RunView<'a> {
     pub(super) fn end(&mut self, status: &kling_omni_batch::BatchStatus) {
         self.live = None;
         self.say(format_args!(
-            "{} after {}; paid for {}",
+            "{} after {}; {}",
             outcome::describe_items(status),
             elapsed(self.started.elapsed()),
-            self.limit.describe(self.limit.guard.spent())
+            self.describe_paid(status)
         ));
+    }
+
+    fn describe_paid(&self, status: &kling_omni_batch::BatchStatus) -> String {
+        let spent = self.limit.describe(self.limit.guard.spent());
+        outcome::describe_paid(status, &spent)
     }
 
     /// Returns whether all of stdout could be written.

@@ -10,6 +10,7 @@ fn undecided(fault: &str) -> Service {
     service.inject(fault.parse().unwrap());
     let ended = run(&service, "--max-retries 0 --settle-time 0s").expect(8);
     assert!(ended.stderr.contains("charged: unknown"), "{ended}");
+    assert!(ended.stderr.contains("paid for at most 1 task"), "{ended}");
     assert!(
         ended
             .stderr
