@@ -65,7 +65,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum BatchCommand {
     /// Check all rows of a manifest, and print what they would pay for; sends nothing
-    Check(check::BatchCheckArgs),
+    Check(Box<check::BatchCheckArgs>),
     /// Make the videos of a manifest; the same command again continues
     Run(Box<run::BatchRunArgs>),
     /// Run the batches that `run --detach` left to workers, together with the other workers of the ledger
@@ -122,7 +122,7 @@ pub(super) async fn run(
     verbose: bool,
 ) -> Result<(), Failure> {
     match args.command {
-        BatchCommand::Check(args) => check::run(args).await,
+        BatchCommand::Check(args) => check::run(*args).await,
         BatchCommand::Run(args) => run::run(*args, connect, verbose).await,
         BatchCommand::Worker(args) => worker::run(args, connect).await,
         BatchCommand::Status(args) => status::run(args).await,
