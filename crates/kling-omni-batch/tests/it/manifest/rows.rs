@@ -190,6 +190,7 @@ fn outputs_stay_in_the_folder_and_do_not_collide() {
         ("a\nb.mp4", "has a character"),
         ("a.mp4.", "ends with a dot or a space"),
         ("Batch.DB", "is a file of the batch itself"),
+        ("report.html", "is a file of the batch itself"),
         ("{name}.mp4", "has {name}, which is not"),
         ("{id.mp4", "has a brace that is not closed"),
         ("FIRST.mp4", "is the output of row 1, too"),
