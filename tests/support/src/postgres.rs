@@ -32,6 +32,8 @@ exec 3<&0
 server=$!
 (
     if read -r signal <&3; then ended=0; else signal=QUIT ended=7; fi
+    # The server may end at once, and this process is ended after it.
+    trap '' TERM
     kill -s "$signal" $server
     exit $ended
 ) &
