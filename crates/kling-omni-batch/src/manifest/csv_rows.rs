@@ -159,19 +159,22 @@ pub(super) fn open(path: &Path, options: &ManifestOptions) -> Result<RawRows, Ma
                 }
             }
             let end = reader.position().byte();
-            if let Some(problem) = reader.get_mut().quotes.take_before(end) {
+            let quote_problem = reader.get_mut().quotes.take_before(end);
+            // With another separator, quotes are not where a comma would end their cells.
+            if columns.is_none()
+                && let Some(separator) = other_separator(&record)
+            {
+                let message = format!("has {separator} between its columns, save it with commas");
+                let mut row = RawRow::broken(line, &path, "separator", message).last();
+                row.is_row = false;
+                return Some(row);
+            }
+            if let Some(problem) = quote_problem {
                 let mut row = RawRow::broken(line, &path, "invalid-quote", problem);
                 row.is_row = columns.is_some();
                 return Some(if row.is_row { row } else { row.last() });
             }
             let Some(columns) = &columns else {
-                if let Some(separator) = other_separator(&record) {
-                    let message =
-                        format!("has {separator} between its columns, save it with commas");
-                    let mut row = RawRow::broken(line, &path, "separator", message).last();
-                    row.is_row = false;
-                    return Some(row);
-                }
                 let (names, findings) = header(&record);
                 columns = Some(names);
                 if findings.is_empty() {

@@ -230,6 +230,12 @@ fn csv() {
                 0,
                 &[":1: has semicolons between its columns, save it with commas [separator]"],
             ),
+            (
+                "semicolons between quoted cells",
+                b"\"id\";\"prompt\"\n\"a\";\"p\"\n",
+                0,
+                &[":1: has semicolons between its columns, save it with commas [separator]"],
+            ),
             ("spaces in the header", b" id , prompt \na,p\n", 1, &[]),
             (
                 "invalid list",
